@@ -1,0 +1,91 @@
+// The only door to files, the clock and the environment: everything above asks an Env, so that a
+// test can put a faulty one in its place (fault_env.h). Opening never blocks: what is not a regular
+// file is refused at once. Paths are taken as given; which paths are allowed is the caller's
+// question (checkpoint/model_folder.h). Nothing here knows file formats.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace strata {
+
+/// An open regular file. All methods may be called from many threads at once; closed on
+/// destruction.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  /// Bytes at the time of opening.
+  virtual uint64_t size() const = 0;
+  /// Fills all of `out` from `offset` (bytes), or fails: kIo for a refused read, kInvalidData where
+  /// the file ends early.
+  virtual Result<void> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
+};
+
+/// A file being written from front to back by one thread. Destruction closes without reporting:
+/// call close().
+class WritableFile {
+ public:
+  virtual ~WritableFile() = default;
+  /// Writes all of `data` or fails; a full disk is kIo and says so.
+  virtual Result<void> write(std::span<const std::byte> data) = 0;
+  /// Replaces bytes that were written before (a header whose counts are known at the end); not for
+  /// files opened to append.
+  virtual Result<void> overwrite_at(uint64_t offset, std::span<const std::byte> data) = 0;
+  /// Returns once the data is on the disk.
+  virtual Result<void> sync() = 0;
+  /// Reports errors that the operating system delayed; further writes fail.
+  virtual Result<void> close() = 0;
+
+  Result<void> write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+};
+
+enum class WriteMode { kTruncate, kAppend };
+
+/// Thread-safe. Every Status starts with the path it was asked for.
+class Env {
+ public:
+  virtual ~Env() = default;
+
+  /// Refuses directories, FIFOs, sockets and devices at once (kInvalidData); kNotFound where
+  /// nothing is there.
+  virtual Result<std::unique_ptr<ReadableFile>> open_readable(const std::string& path) = 0;
+  /// Creates the file where it is missing; refuses what is not a regular file.
+  virtual Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path,
+                                                              WriteMode mode) = 0;
+  /// Follows symbolic links; false also where the path may not be looked at.
+  virtual bool exists(const std::string& path) = 0;
+  virtual bool is_directory(const std::string& path) = 0;
+  /// Names (not paths) in the folder, sorted, without "." and "..".
+  virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
+  /// Absolute path without links, "." and ".."; fails where it does not exist or links loop.
+  virtual Result<std::string> canonical_path(const std::string& path) = 0;
+  /// Creates the folder and its missing parents; an existing folder is fine.
+  virtual Result<void> make_directories(const std::string& path) = 0;
+  /// Value of an environment variable; a set but empty one is an empty string.
+  virtual std::optional<std::string> get_env(const std::string& name) = 0;
+  /// A file that the kernel makes up (under /proc or /sys, whose stated sizes are wrong): up to
+  /// 64 KiB of its text.
+  virtual Result<std::string> read_system_file(const std::string& path) = 0;
+  /// Monotonic clock, nanoseconds since an arbitrary start.
+  virtual int64_t now_ns() = 0;
+
+  /// The whole file as text; over `max_bytes` it is refused (kResourceLimit) before anything is
+  /// read.
+  Result<std::string> read_small_file(const std::string& path, uint64_t max_bytes);
+};
+
+/// The operating system's files, clock and environment; lives for ever.
+Env& real_env();
+
+/// "folder/name" without doubling the slash.
+std::string join_path(std::string_view folder, std::string_view name);
+
+}  // namespace strata

@@ -1,0 +1,134 @@
+// Counting and failing of calls; everything else is passed on to the wrapped Env.
+#include "base/fault_env.h"
+
+#include <algorithm>
+
+namespace strata {
+namespace {
+
+using Kind = FaultPlan::Kind;
+
+std::unexpected<Status> injected(const std::string& where) {
+  return fail(Code::kIo, where + ": Input/output error");
+}
+
+std::unexpected<Status> disk_full(const std::string& path) {
+  return fail(Code::kIo, path + ": No space left on device");
+}
+
+class FaultReadable : public ReadableFile {
+ public:
+  FaultReadable(FaultEnv& env, std::unique_ptr<ReadableFile> inner)
+      : env_(env), inner_(std::move(inner)) {}
+
+  uint64_t size() const override { return inner_->size(); }
+
+  Result<void> read_at(uint64_t offset, std::span<std::byte> out) const override {
+    if (env_.hit(Kind::kError)) return injected("read");
+    if (env_.hit(Kind::kShortRead)) {
+      TRY(inner_->read_at(offset, out.first(out.size() / 2)));
+      return fail(Code::kInvalidData, "truncated: the file ends inside the bytes to read");
+    }
+    return inner_->read_at(offset, out);
+  }
+
+ private:
+  FaultEnv& env_;
+  std::unique_ptr<ReadableFile> inner_;
+};
+
+class FaultWritable : public WritableFile {
+ public:
+  FaultWritable(FaultEnv& env, std::string path, std::unique_ptr<WritableFile> inner)
+      : env_(env), path_(std::move(path)), inner_(std::move(inner)) {}
+
+  Result<void> write(std::span<const std::byte> data) override {
+    TRY(check());
+    return inner_->write(data);
+  }
+  Result<void> overwrite_at(uint64_t offset, std::span<const std::byte> data) override {
+    TRY(check());
+    return inner_->overwrite_at(offset, data);
+  }
+  Result<void> sync() override {
+    TRY(check());
+    return inner_->sync();
+  }
+  Result<void> close() override {
+    TRY(check());
+    return inner_->close();
+  }
+
+ private:
+  Result<void> check() {
+    if (env_.hit(Kind::kError)) return injected(path_);
+    if (env_.hit(Kind::kNoSpace)) return disk_full(path_);
+    return {};
+  }
+
+  FaultEnv& env_;
+  std::string path_;
+  std::unique_ptr<WritableFile> inner_;
+};
+
+}  // namespace
+
+bool FaultEnv::hit(Kind kind) {
+  if (kind != plan_.kind) return false;
+  const int64_t call = calls_.fetch_add(1);
+  if (plan_.fail_call < 0) return false;
+  return plan_.for_ever ? call >= plan_.fail_call : call == plan_.fail_call;
+}
+
+void FaultEnv::set_env(const std::string& name, std::optional<std::string> value) {
+  std::erase_if(variables_, [&](const auto& variable) { return variable.first == name; });
+  variables_.emplace_back(name, std::move(value));
+}
+
+Result<std::unique_ptr<ReadableFile>> FaultEnv::open_readable(const std::string& path) {
+  if (hit(Kind::kError)) return injected(path);
+  return std::make_unique<FaultReadable>(*this, TRY(inner_.open_readable(path)));
+}
+
+Result<std::unique_ptr<WritableFile>> FaultEnv::open_writable(const std::string& path,
+                                                              WriteMode mode) {
+  if (hit(Kind::kError)) return injected(path);
+  if (hit(Kind::kNoSpace)) return disk_full(path);
+  return std::make_unique<FaultWritable>(*this, path, TRY(inner_.open_writable(path, mode)));
+}
+
+bool FaultEnv::exists(const std::string& path) { return inner_.exists(path); }
+
+bool FaultEnv::is_directory(const std::string& path) { return inner_.is_directory(path); }
+
+Result<std::vector<std::string>> FaultEnv::list_directory(const std::string& path) {
+  if (hit(Kind::kError)) return injected(path);
+  return inner_.list_directory(path);
+}
+
+Result<std::string> FaultEnv::canonical_path(const std::string& path) {
+  if (hit(Kind::kError)) return injected(path);
+  return inner_.canonical_path(path);
+}
+
+Result<void> FaultEnv::make_directories(const std::string& path) {
+  if (hit(Kind::kError)) return injected(path);
+  if (hit(Kind::kNoSpace)) return disk_full(path);
+  return inner_.make_directories(path);
+}
+
+std::optional<std::string> FaultEnv::get_env(const std::string& name) {
+  for (const auto& [key, value] : variables_) {
+    if (key == name) return value;
+  }
+  return inner_.get_env(name);
+}
+
+Result<std::string> FaultEnv::read_system_file(const std::string& path) {
+  if (hit(FaultPlan::Kind::kError)) return injected(path);
+  return inner_.read_system_file(path);
+}
+
+int64_t FaultEnv::now_ns() { return inner_.now_ns(); }
+
+}  // namespace strata
