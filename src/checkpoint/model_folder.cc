@@ -1,0 +1,201 @@
+// Resolution of names to folders, and the containment rule.
+#include "checkpoint/model_folder.h"
+
+#include <algorithm>
+
+#include "checkpoint/file_kind.h"
+
+namespace strata::checkpoint {
+namespace {
+
+constexpr size_t kMaxIdPartBytes = 96;
+constexpr uint64_t kMaxRefBytes = 256;
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+// One part of a hub id. "--" is the cache's own separator and cannot be in a name.
+bool is_id_part(std::string_view part) {
+  return !part.empty() && part.size() <= kMaxIdPartBytes && part.front() != '.' &&
+         part.front() != '-' && part.find("--") == std::string_view::npos &&
+         part.find("..") == std::string_view::npos && std::ranges::all_of(part, is_name_char);
+}
+
+bool is_hub_id(std::string_view model) {
+  const size_t slash = model.find('/');
+  return slash != std::string_view::npos && is_id_part(model.substr(0, slash)) &&
+         is_id_part(model.substr(slash + 1));
+}
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string_view parent_of(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return path.size() > folder.size() && path.starts_with(folder) &&
+         (folder.ends_with('/') || path[folder.size()] == '/');
+}
+
+// For ".../models--org--name/snapshots/<commit>": ".../models--org--name/blobs"; else empty.
+std::string blobs_of(std::string_view folder) {
+  const std::string_view snapshots = parent_of(folder);
+  const std::string_view model = parent_of(snapshots);
+  if (base_name(snapshots) != "snapshots" || !base_name(model).starts_with("models--")) return {};
+  return join_path(model, "blobs");
+}
+
+std::optional<std::string> non_empty_env(Env& env, const std::string& name) {
+  auto value = env.get_env(name);
+  if (!value || value->empty()) return std::nullopt;
+  return value;
+}
+
+// The hub's own tools expand "~" in these variables, so that settings files may hold it.
+std::string expand_home(Env& env, const std::string& path) {
+  if (path != "~" && !path.starts_with("~/")) return path;
+  return join_path(non_empty_env(env, "HOME").value_or(""),
+                   path.substr(std::min<size_t>(path.size(), 2)));
+}
+
+struct CachedModel {
+  std::string id;
+  std::string revision;  // as asked for
+  std::string folder;    // models--org--name
+};
+
+std::string download_hint(const std::string& id, const std::string& revision) {
+  std::string hint = "download it with `huggingface-cli download " + id;
+  if (revision != "main") hint += " --revision " + revision;
+  return hint + "`";
+}
+
+std::unexpected<Status> not_cached(const CachedModel& model, std::string problem) {
+  return fail(Code::kNotFound, model.id + ": " + std::move(problem), {}, {},
+              download_hint(model.id, model.revision));
+}
+
+bool is_commit(std::string_view text) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, is_hex);
+}
+
+// A branch or tag is a file that holds a commit; a commit is a snapshot's own name.
+Result<std::string> commit_of(Env& env, const CachedModel& model) {
+  const std::string ref = join_path(join_path(model.folder, "refs"), model.revision);
+  if (!env.exists(ref) || env.is_directory(ref)) {
+    if (is_commit(model.revision)) return model.revision;
+    return not_cached(model, "revision \"" + model.revision + "\" is not in the local cache");
+  }
+  std::string commit = TRY(env.read_small_file(ref, kMaxRefBytes));
+  while (commit.ends_with('\n') || commit.ends_with(' ')) commit.pop_back();
+  if (!is_commit(commit)) {
+    return fail(Code::kInvalidData, ref, "\"" + commit + "\"", "a commit's hexadecimal number");
+  }
+  return commit;
+}
+
+Result<ModelSource> resolve_cached(Env& env, const std::string& id, const std::string& revision) {
+  const std::string hub = hub_cache_folder(env);
+  if (hub.empty()) {
+    return fail(Code::kNotFound, id + ": no such folder, and no Hugging Face cache to look in", {},
+                {}, "set HF_HUB_CACHE, HF_HOME or HOME");
+  }
+  std::string folder = "models--" + id;
+  folder.replace(folder.find('/'), 1, "--");
+  const CachedModel model{id, revision, join_path(hub, folder)};
+  if (!env.is_directory(model.folder)) {
+    return not_cached(model, "no such folder, and not in the local cache " + hub);
+  }
+  const std::string commit = TRY(commit_of(env, model));
+  const std::string snapshot = join_path(join_path(model.folder, "snapshots"), commit);
+  if (!env.is_directory(snapshot)) {
+    return not_cached(model, "snapshot " + commit + " is missing from the local cache");
+  }
+  return ModelSource{TRY(env.canonical_path(snapshot)), id, commit};
+}
+
+// A path that exists: a folder is what we want, a file is worth a specific answer.
+Result<ModelSource> resolve_path(Env& env, const std::string& path, const std::string& revision) {
+  if (!env.is_directory(path)) {
+    const auto file = TRY(env.open_readable(path));
+    if (is_gguf(*file)) return std::unexpected(gguf_not_supported(path));
+    return fail(Code::kInvalidArgument, path, "a file", "a model's folder",
+                "give the folder that holds config.json");
+  }
+  if (!revision.empty()) {
+    return fail(Code::kInvalidArgument, "revision", revision, "none for a folder given by its path",
+                "revisions belong to models of the cache (org/name)");
+  }
+  return ModelSource{TRY(env.canonical_path(path)), path, {}};
+}
+
+}  // namespace
+
+bool is_safe_relative_name(const std::string& name) {
+  if (name.empty() || name.size() > 255) return false;
+  size_t start = 0;
+  while (start <= name.size()) {
+    const size_t slash = std::min(name.find('/', start), name.size());
+    const std::string_view part = std::string_view(name).substr(start, slash - start);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (!std::ranges::all_of(part, is_name_char)) return false;
+    start = slash + 1;
+  }
+  return true;
+}
+
+std::string hub_cache_folder(Env& env) {
+  if (const auto cache = non_empty_env(env, "HF_HUB_CACHE")) return expand_home(env, *cache);
+  if (const auto home = non_empty_env(env, "HF_HOME")) {
+    return join_path(expand_home(env, *home), "hub");
+  }
+  if (const auto cache = non_empty_env(env, "XDG_CACHE_HOME")) {
+    return join_path(expand_home(env, *cache), "huggingface/hub");
+  }
+  if (const auto home = non_empty_env(env, "HOME")) {
+    return join_path(*home, ".cache/huggingface/hub");
+  }
+  return {};
+}
+
+Result<ModelSource> resolve_model(Env& env, const std::string& model, const std::string& revision) {
+  if (model.empty()) {
+    return fail(Code::kInvalidArgument, "model", "an empty name", "a folder or org/name");
+  }
+  if (!revision.empty() && !is_safe_relative_name(revision)) {
+    return fail(Code::kInvalidArgument, "revision", revision, "a branch, tag or commit");
+  }
+  if (env.exists(model)) return resolve_path(env, model, revision);
+  if (is_hub_id(model)) return resolve_cached(env, model, revision.empty() ? "main" : revision);
+  return fail(Code::kNotFound, model + ": no such folder", {}, {},
+              "give the folder of a Hugging Face model, or org/name from the local cache");
+}
+
+Status named_in_folder(Status failure, const std::string& path, const std::string& name) {
+  if (failure.what.starts_with(path)) failure.what.replace(0, path.size(), name);
+  return failure;
+}
+
+Result<std::string> path_in_folder(Env& env, const std::string& folder, const std::string& name) {
+  const std::string root = TRY(env.canonical_path(folder));
+  const std::string joined = join_path(root, name);
+  auto path = env.canonical_path(joined);
+  if (!path && path.error().code != Code::kNotFound) {
+    return std::unexpected(named_in_folder(std::move(path).error(), joined, name));
+  }
+  if (!path) {
+    return fail(Code::kNotFound, name + ": missing, or a link to a file that is not there", {}, {},
+                "the download is incomplete; download the model again");
+  }
+  const std::string blobs = blobs_of(root);
+  if (is_below(*path, root) || (!blobs.empty() && is_below(*path, blobs))) return *path;
+  return fail(Code::kInvalidData, name, "a link out of the model folder", "a file inside it",
+              "only a cached model's own blobs may lie outside its folder");
+}
+
+}  // namespace strata::checkpoint
