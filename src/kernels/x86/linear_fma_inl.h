@@ -1,0 +1,270 @@
+// Linear kernels on FMA units, for a vector backend V (simd/vec16.h) and a blocking B. Included by
+// one unit per instruction set.
+//
+// Order of work in an item: for each panel of 32 outputs, for each stretch of chunks (its weights
+// stay in L1), for each group of rows: per chunk the even and the odd chain of every (row, output)
+// in registers, then one addition into sums that live in L1. Bound: at few rows the bytes of w,
+// read in address order; at many rows the FMA units, which is why the inner loop holds group rows x
+// tiles x parities chains at once. bench/linear_bench.cc measures both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/linear_kernels.h"
+#include "kernels/simd/vec16.h"
+#include "kernels/x86/linear_finish_inl.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr int64_t kDeep = 32;  // of K in a chunk
+
+// Pairs of k that the chains unroll. With prefetches in the loop it stays a loop of four: unrolled
+// whole, the compiler moves the prefetches together and their burst stalls the line fill buffers (a
+// third slower at 4 to 16 rows).
+template <bool kAhead>
+constexpr int kUnroll = kAhead ? 4 : 16;
+
+/// Weight rows of a tile as vectors of 16 outputs: pair i holds k = 2 i (even) and 2 i + 1 (odd).
+template <class V>
+struct Bf16Weights {
+  static constexpr int64_t kTileBytes = 1024;
+  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
+    return V::pair_even(tile + i * 64);
+  }
+  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
+    return V::pair_odd(tile + i * 64);
+  }
+};
+
+template <class V>
+struct F16Weights {
+  static constexpr int64_t kTileBytes = 1024;
+  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
+    return V::load_f16(reinterpret_cast<const uint16_t*>(tile) + 2 * i * kWide);
+  }
+  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
+    return V::load_f16(reinterpret_cast<const uint16_t*>(tile) + (2 * i + 1) * kWide);
+  }
+};
+
+template <class V>
+struct F32Weights {
+  static constexpr int64_t kTileBytes = 2048;
+  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
+    return V::load(reinterpret_cast<const float*>(tile) + 2 * i * kWide);
+  }
+  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
+    return V::load(reinterpret_cast<const float*>(tile) + (2 * i + 1) * kWide);
+  }
+};
+
+/// One chunk of R rows x T tiles, both chains at once: sums[r][t] += e + o.
+template <class V, class W, int R, int T, bool kAhead>
+STRATA_KERNEL_INLINE void chunk_both(const std::byte* w, const float* x, float* sums,
+                                     int64_t ahead) {
+  using F = typename V::F;
+  F e[R][T], o[R][T];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 2
+    for (int t = 0; t < T; t++) e[r][t] = o[r][t] = V::zero();
+  }
+#pragma GCC unroll 1
+  for (int first = 0; first < kDeep / 2; first += kUnroll<kAhead>) {
+#pragma GCC unroll 16
+    for (int i = first; i < first + kUnroll<kAhead>; i++) {
+      F we[T], wo[T];
+#pragma GCC unroll 2
+      for (int t = 0; t < T; t++) {
+        we[t] = W::even(w + t * W::kTileBytes, i);
+        wo[t] = W::odd(w + t * W::kTileBytes, i);
+      }
+      if constexpr (kAhead) {
+#pragma GCC unroll 4
+        for (int64_t line = 0; line < T * W::kTileBytes / 1024; line++) {
+          __builtin_prefetch(w + ahead + (i * (T * W::kTileBytes / 1024) + line) * 64);
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        const F xe = V::broadcast(x[r * kDeep + 2 * i]);
+#pragma GCC unroll 2
+        for (int t = 0; t < T; t++) e[r][t] = V::fma(xe, we[t], e[r][t]);
+        const F xo = V::broadcast(x[r * kDeep + 2 * i + 1]);
+#pragma GCC unroll 2
+        for (int t = 0; t < T; t++) o[r][t] = V::fma(xo, wo[t], o[r][t]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 2
+    for (int t = 0; t < T; t++) {
+      float* sum = sums + r * 2 * kWide + t * kWide;
+      V::store(sum, V::add(V::load(sum), V::add(e[r][t], o[r][t])));
+    }
+  }
+}
+
+/// One chunk of R rows x one tile, the even pass and then the odd pass over the same tile: half the
+/// registers.
+template <class V, class W, int R, bool kAhead>
+STRATA_KERNEL_INLINE void chunk_passes(const std::byte* w, const float* x, float* sums,
+                                       int64_t ahead) {
+  using F = typename V::F;
+  F e[R], o[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) e[r] = V::zero();
+#pragma GCC unroll 1
+  for (int first = 0; first < kDeep / 2; first += kUnroll<kAhead>) {
+#pragma GCC unroll 16
+    for (int i = first; i < first + kUnroll<kAhead>; i++) {
+      const F we = W::even(w, i);
+      if constexpr (kAhead) __builtin_prefetch(w + ahead + i * (W::kTileBytes / 16));
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) e[r] = V::fma(V::broadcast(x[r * kDeep + 2 * i]), we, e[r]);
+    }
+  }
+  alignas(64) float even[R * kWide];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) V::store(even + r * kWide, e[r]);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) o[r] = V::zero();
+#pragma GCC unroll 1
+  for (int first = 0; first < kDeep / 2; first += kUnroll<kAhead>) {
+#pragma GCC unroll 16
+    for (int i = first; i < first + kUnroll<kAhead>; i++) {
+      const F wo = W::odd(w, i);
+      if constexpr (kAhead && W::kTileBytes > 1024)
+        __builtin_prefetch(w + ahead + i * (W::kTileBytes / 16) + 64);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) o[r] = V::fma(V::broadcast(x[r * kDeep + 2 * i + 1]), wo, o[r]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+    float* sum = sums + r * 2 * kWide;
+    V::store(sum, V::add(V::load(sum), V::add(V::load(even + r * kWide), o[r])));
+  }
+}
+
+/// `chunks` chunks of R rows x a panel.
+template <class V, class W, class B, int R, bool kAhead>
+[[gnu::noinline]] void group_times_panel(const std::byte* w, const float* x, float* sums,
+                                         int64_t chunks, int64_t ahead) {
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    if constexpr (R <= B::kBothTilesRows && R > B::kOneTileRows) {
+      chunk_both<V, W, R, 2, kAhead>(w, x, sums, ahead);
+    } else if constexpr (R <= B::kBothChainsRows) {
+      chunk_both<V, W, R, 1, kAhead>(w, x, sums, ahead);
+      chunk_both<V, W, R, 1, kAhead>(w + W::kTileBytes, x, sums + kWide, ahead);
+    } else {
+      chunk_passes<V, W, R, kAhead>(w, x, sums, ahead);
+      chunk_passes<V, W, R, kAhead>(w + W::kTileBytes, x, sums + kWide, ahead);
+    }
+    w += 2 * W::kTileBytes;
+    x += R * kDeep;
+  }
+}
+
+template <class V, class W, class B, bool kAhead>
+STRATA_KERNEL_INLINE void any_group_times_panel(int64_t rows, const std::byte* w, const float* x,
+                                                float* sums, int64_t chunks, int64_t ahead) {
+  switch (rows) {
+    case 1:
+      return group_times_panel<V, W, B, 1, kAhead>(w, x, sums, chunks, ahead);
+    case 2:
+      return group_times_panel<V, W, B, 2, kAhead>(w, x, sums, chunks, ahead);
+    case 3:
+      return group_times_panel<V, W, B, 3, kAhead>(w, x, sums, chunks, ahead);
+    case 4:
+      return group_times_panel<V, W, B, 4, kAhead>(w, x, sums, chunks, ahead);
+    case 5:
+      return group_times_panel<V, W, B, 5, kAhead>(w, x, sums, chunks, ahead);
+    default:
+      return group_times_panel<V, W, B, 6, kAhead>(w, x, sums, chunks, ahead);
+  }
+}
+
+/// One panel times a block of rows, cut in depth so that a stretch of weights stays in L1 for all
+/// groups of rows.
+template <class V, class W, class B>
+STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& groups,
+                                     const std::byte* w, float* sums) {
+  constexpr int64_t kStretchBytes = B::kStretchChunks * 2 * W::kTileBytes;
+  const float* x = static_cast<const float*>(item.x);
+  for (int64_t chunk = 0; chunk < item.chunks; chunk += B::kStretchChunks) {
+    const int64_t chunks =
+        item.chunks - chunk < B::kStretchChunks ? item.chunks - chunk : B::kStretchChunks;
+    const std::byte* from = w + chunk * 2 * W::kTileBytes;
+    for (int64_t g = 0; g < groups.groups; g++) {
+      const int64_t row = groups.begin(g), rows = groups.count(g);
+      const float* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
+      float* group_sums = sums + row * 2 * kWide;
+      // The first group brings in the weights that all groups need next.
+      if (g == 0) {
+        const int64_t ahead = groups.groups == 1 ? B::kAheadBytes : kStretchBytes;
+        any_group_times_panel<V, W, B, true>(rows, from, group_x, group_sums, chunks, ahead);
+      } else {
+        any_group_times_panel<V, W, B, false>(rows, from, group_x, group_sums, chunks, 0);
+      }
+    }
+  }
+}
+
+template <class V, class W, class B>
+void run_linear_item(const LinearItem& item) {
+  alignas(64) float sums[B::kBlockRows * 2 * kWide];
+  const RowGroups groups = RowGroups::cut(item.rows, B::kGroupRows);
+  for (int64_t panel = 0; panel < item.panels; panel++) {
+    const std::byte* w = item.w + panel * item.chunks * 2 * W::kTileBytes;
+    for (int64_t i = 0; i < item.rows * 2 * kWide; i += kWide) V::store(sums + i, V::zero());
+    panel_sums<V, W, B>(item, groups, w, sums);
+    const int64_t left = item.cols - panel * 2 * kWide;
+    finish_panel<V>(sums, item, panel * 2 * kWide, left < 2 * kWide ? left : 2 * kWide);
+  }
+}
+
+template <class V>
+void pack_bf16_rows(const PackRowsArgs& args) {
+  float* out = static_cast<float*>(args.out);
+  for (int64_t row = 0; row < args.rows; row++) {
+    const auto* x = reinterpret_cast<const uint16_t*>(static_cast<const std::byte*>(args.x) +
+                                                      row * args.row_bytes);
+    for (int64_t chunk = 0; chunk < args.chunks; chunk++) {
+      float* to = out + (chunk * args.rows + row) * kDeep;
+      V::store(to, V::load_bf16(x + chunk * kDeep));
+      V::store(to + kWide, V::load_bf16(x + chunk * kDeep + kWide));
+    }
+  }
+}
+
+template <class V>
+void pack_f32_rows(const PackRowsArgs& args) {
+  float* out = static_cast<float*>(args.out);
+  for (int64_t row = 0; row < args.rows; row++) {
+    const auto* x = reinterpret_cast<const float*>(static_cast<const std::byte*>(args.x) +
+                                                   row * args.row_bytes);
+    for (int64_t chunk = 0; chunk < args.chunks; chunk++) {
+      float* to = out + (chunk * args.rows + row) * kDeep;
+      V::store(to, V::load(x + chunk * kDeep));
+      V::store(to + kWide, V::load(x + chunk * kDeep + kWide));
+    }
+  }
+}
+
+template <class V, template <class> class W, class B>
+constexpr LinearKernels linear_kernels(void (*pack)(const PackRowsArgs&)) {
+  return {B::kGroupRows, B::kBlockRows, 4, pack, run_linear_item<V, W<V>, B>};
+}
+
+}  // namespace
+}  // namespace strata::kernels
+
+// Defines one table of kernels for the three product kinds.
+#define STRATA_LINEAR_KERNELS(name, V, B)                                              \
+  const LinearKernels name[3] = {linear_kernels<V, Bf16Weights, B>(pack_bf16_rows<V>), \
+                                 linear_kernels<V, F16Weights, B>(pack_f32_rows<V>),   \
+                                 linear_kernels<V, F32Weights, B>(pack_f32_rows<V>)}
