@@ -1,0 +1,90 @@
+// Binds a spec's tensor table to a checkpoint and loads it: every tensor goes once from the file
+// into anonymous huge pages in compute layout (tensor/packed.h), converted on the way. Reports all
+// faults of a checkpoint at once. Knows no families.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "checkpoint/checkpoint.h"
+#include "model/huge_memory.h"
+#include "model/spec.h"
+#include "tensor/pack.h"
+#include "tensor/packed.h"
+
+namespace strata::model {
+
+/// The `--dtype` flag. kAuto keeps the checkpoint's type (f16 stays f16; a mix of types is widened
+/// to f32).
+enum class WeightDtype : uint8_t { kAuto, kF32, kF16, kBF16 };
+
+Result<WeightDtype> parse_weight_dtype(std::string_view name);
+
+/// A spec's tensors found in a checkpoint and the memory that they will take. Valid while the
+/// checkpoint lives.
+struct WeightPlan {
+  struct Item {
+    const TensorSpec* spec = nullptr;  // into ModelSpec::tensors
+    const checkpoint::TensorEntry* entry = nullptr;
+    int64_t offset = 0;  // in the weights' memory, bytes
+  };
+  std::vector<Item> items;  // in the order of ModelSpec::tensors
+  tensor::ProductKind kind = tensor::ProductKind::kBf16;
+  bool tied_head = false;             // the embedding's memory serves as the head
+  int64_t memory_bytes = 0;           // packed matrices and f32 vectors, aligned
+  int64_t read_bytes = 0;             // from the files
+  std::vector<std::string> warnings;  // extra tensors
+};
+
+/// Fails with kInvalidData listing up to 20 faults (missing, wrong shape, wrong dtype: tensor,
+/// found, expected) at once. `spec` and `checkpoint` must outlive the plan.
+Result<WeightPlan> bind_weights(const ModelSpec& spec, const checkpoint::Checkpoint& checkpoint,
+                                WeightDtype dtype);
+
+struct LayerWeights {
+  const float* attention_norm = nullptr;  // f32 vectors; null where the spec has none
+  tensor::PackedMatrix q, k, v, o;
+  const float* q_bias = nullptr;
+  const float* k_bias = nullptr;
+  const float* v_bias = nullptr;
+  const float* o_bias = nullptr;
+  const float* q_norm = nullptr;
+  const float* k_norm = nullptr;
+  const float* mlp_norm = nullptr;
+  tensor::PackedMatrix gate, up, down;
+  const float* gate_bias = nullptr;
+  const float* up_bias = nullptr;
+  const float* down_bias = nullptr;
+};
+
+/// All weights of a model in one piece of memory that it owns; pointers stay valid when it is
+/// moved.
+struct Weights {
+  tensor::ProductKind kind = tensor::ProductKind::kBf16;
+  tensor::PackedMatrix embedding;
+  tensor::PackedMatrix head;  // the embedding's memory where tied
+  const float* final_norm = nullptr;
+  std::vector<LayerWeights> layers;
+  HugeMemory memory;
+};
+
+struct LoadOptions {
+  int threads = 2;
+  /// Rewrites rows into compute layout; a faster one of the same bytes may take its place.
+  void (*pack)(const tensor::PackArgs&) = tensor::pack_rows;
+  /// Called now and then from a loading thread, never by two at once: bytes read so far and in all.
+  std::function<void(int64_t done, int64_t total)> progress = {};
+};
+
+/// Reads every tensor. Needs the weights' memory and a few MB per thread. Failures name file,
+/// tensor and offset.
+Result<Weights> load_weights(const ModelSpec& spec, const checkpoint::Checkpoint& checkpoint,
+                             const WeightPlan& plan, const LoadOptions& options = {});
+
+}  // namespace strata::model
