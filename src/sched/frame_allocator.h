@@ -1,0 +1,37 @@
+// Which frame a block gets: frames of several KV groups over one pool of slabs. A slab is owned by
+// one group while any of its frames is taken. Pure arithmetic on ids: the bytes behind them are
+// memory's. Holes are filled, lowest frame first, before a group takes another slab; that is what
+// makes the reservations of BlockManager safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace strata::sched {
+
+class FrameAllocator {
+ public:
+  /// `frames_per_slab`: per group, each >= 1.
+  FrameAllocator(int64_t slabs, std::vector<int64_t> frames_per_slab);
+
+  /// nullopt where neither the group's slabs nor the pool have room.
+  std::optional<int64_t> take(int group);
+  void give_back(int group, int64_t frame);
+
+  int groups() const { return static_cast<int>(frames_per_slab_.size()); }
+  int64_t slabs() const { return slabs_; }
+  int64_t owned_slabs(int group) const { return owned_[static_cast<size_t>(group)]; }
+  int64_t frames_per_slab(int group) const { return frames_per_slab_[static_cast<size_t>(group)]; }
+
+ private:
+  int64_t slabs_;
+  std::vector<int64_t> frames_per_slab_;
+  std::vector<int64_t> owned_;  // slabs per group
+  std::vector<int64_t> used_;   // frames per slab
+  std::set<int64_t> free_slabs_;
+  std::vector<std::set<int64_t>> holes_;  // per group: free frames in its slabs
+};
+
+}  // namespace strata::sched
