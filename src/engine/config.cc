@@ -1,0 +1,76 @@
+// The engine's field list.
+#include "engine/config.h"
+
+namespace strata::engine {
+namespace {
+
+// Positions above this are not exact numbers in f32, where rotation angles are computed.
+constexpr double kMaxModelLen = 1 << 24;
+
+constexpr ConfigField kFields[] = {
+    {.name = "dtype",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|f32|f16|bf16",
+     .help = "type of weights and products; auto keeps the checkpoint's"},
+    {.name = "isa",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|scalar|avx2|avx512|amx",
+     .help = "best instruction set to use; results are the same bits with every one"},
+    {.name = "threads",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "threads",
+     .min = 1,
+     .max = 1024,
+     .help = "compute threads; auto is one per core that the process may use"},
+    {.name = "max-model-len",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "tokens",
+     .min = 1,
+     .max = kMaxModelLen,
+     .help = "longest sequence, prompt and answer together; auto is what the model was made for, "
+             "as far as memory holds it"},
+    {.name = "max-num-seqs",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "sequences",
+     .min = 1,
+     .max = 4096,
+     .help = "how many sequences run in one batch; auto is 64"},
+    {.name = "prefill-chunk",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "tokens",
+     .min = 1,
+     .max = 65536,
+     .help = "most prompt tokens of one sequence in a step; auto is 512"},
+    {.name = "kv-blocks",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "blocks of 32 tokens",
+     .min = 1,
+     .max = 1 << 26,
+     .help = "size of the KV pool; auto is what the sequences can fill, within half of the free "
+             "memory"},
+};
+
+}  // namespace
+
+FieldList engine_fields() { return kFields; }
+
+Result<EngineConfig> make_engine_config(const FieldValues& values) {
+  EngineConfig config;
+  config.dtype = TRY(model::parse_weight_dtype(values.text("dtype")));
+  if (values.text("isa") != "auto") config.isa = TRY(kernels::parse_isa(values.text("isa")));
+  config.threads = values.integer("threads");
+  config.prefill_chunk = values.integer("prefill-chunk");
+  config.max_num_seqs = values.integer("max-num-seqs");
+  config.kv_blocks = values.integer("kv-blocks");
+  config.max_model_len = values.integer("max-model-len");
+  return config;
+}
+
+}  // namespace strata::engine

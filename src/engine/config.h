@@ -1,0 +1,32 @@
+// What the user may ask of the engine, field by field, and the same as a struct. "auto" is an empty
+// optional: resolve.h answers it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/config_fields.h"
+#include "base/status.h"
+#include "kernels/kernel_table.h"
+#include "model/weights.h"
+
+namespace strata::engine {
+
+struct EngineConfig {
+  model::WeightDtype dtype = model::WeightDtype::kAuto;
+  std::optional<kernels::Isa> isa = {};
+  std::optional<int64_t> threads = {};
+  std::optional<int64_t> prefill_chunk = {};
+  std::optional<int64_t> max_num_seqs = {};
+  std::optional<int64_t> kv_blocks = {};
+  std::optional<int64_t> max_model_len = {};
+  bool all_logits = false;  // requests will ask for the logits of every row
+};
+
+/// Flags of the engine: the same for every command that loads a model.
+FieldList engine_fields();
+
+/// The fields must hold engine_fields().
+Result<EngineConfig> make_engine_config(const FieldValues& values);
+
+}  // namespace strata::engine

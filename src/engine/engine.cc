@@ -1,0 +1,154 @@
+// Submission checks and the step loop.
+#include "engine/engine.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace strata::engine {
+namespace {
+
+Result<void> check_ids(const std::vector<int32_t>& ids, int64_t vocab) {
+  if (ids.empty()) {
+    return fail(Code::kInvalidArgument, "empty prompt", {}, "at least one token");
+  }
+  for (size_t i = 0; i < ids.size(); i++) {
+    if (ids[i] >= 0 && ids[i] < vocab) continue;
+    return fail(Code::kInvalidArgument, fmt::format("ids[{}]", i), fmt::format("{}", ids[i]),
+                fmt::format("a token id from 0 to {}", vocab - 1));
+  }
+  return {};
+}
+
+sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
+                                        const model::KvLayout& layout) {
+  sched::SchedulerConfig made{.max_sequences = config.max_num_seqs,
+                              .prefill_chunk = config.prefill_chunk,
+                              .max_logit_rows = config.max_logit_rows,
+                              .block_tokens = config.block_tokens,
+                              .slabs = config.slabs};
+  for (size_t g = 0; g < layout.groups.size(); g++) {
+    made.groups.push_back({.frames_per_slab = config.slab_plan.frames_per_slab[g],
+                           .window = layout.groups[g].window});
+  }
+  return made;
+}
+
+}  // namespace
+
+Engine::Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
+               sched::Scheduler scheduler)
+    : env_(env),
+      config_(std::move(config)),
+      worker_(std::move(worker)),
+      scheduler_(std::move(scheduler)) {}
+
+Result<std::unique_ptr<Engine>> Engine::create(Env& env, const OpenedModel& opened,
+                                               const ResolvedConfig& config,
+                                               const model::LoadOptions& load) {
+  auto worker = TRY(Worker::create(opened, config, load));
+  auto scheduler =
+      TRY(sched::Scheduler::create(scheduler_config(config, worker->model().kv_layout())));
+  return std::unique_ptr<Engine>(new Engine(env, config, std::move(worker), std::move(scheduler)));
+}
+
+Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const {
+  const int64_t limit = config_.max_model_len;
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
+  const int64_t wanted = request.max_tokens.value_or(1);
+  if (wanted < 1) {
+    return fail(Code::kInvalidArgument, "max_tokens", fmt::format("{}", wanted), "at least 1");
+  }
+  if (prompt >= limit || wanted > limit - prompt) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("This model's maximum context length is {} tokens", limit),
+                fmt::format("{} in the prompt and {} to generate", prompt, wanted), {},
+                "shorten the prompt, lower max_tokens, or raise --max-model-len");
+  }
+  return request.max_tokens.value_or(std::min(kDefaultMaxTokens, limit - prompt));
+}
+
+Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listener) {
+  TRY(check_ids(request.prompt, worker_->model().spec().vocab));
+  TRY(sampling::validate(request.sampling));
+  const int64_t max_tokens = TRY(checked_max_tokens(request));
+  const auto id = static_cast<sched::RequestId>(++last_request_);
+  next_.arrivals.push_back({.id = id,
+                            .prompt_tokens = static_cast<int64_t>(request.prompt.size()),
+                            .max_tokens = max_tokens,
+                            .all_logits = request.all_logits});
+  worker_->add(id, {.prompt = std::move(request.prompt),
+                    .max_tokens = max_tokens,
+                    .sampling = request.sampling,
+                    .stop_ids = std::move(request.stop_ids),
+                    .on_logits = std::move(request.on_logits)});
+  active_[id] = {std::move(listener), std::nullopt};
+  return id;
+}
+
+void Engine::cancel(sched::RequestId id) {
+  if (active_.contains(id)) next_.cancels.push_back(id);
+}
+
+bool Engine::step() {
+  const bool news = !next_.arrivals.empty() || !next_.cancels.empty();
+  if (active_.empty() && !news && scheduler_.idle()) return false;
+  next_.now_us = env_.now_ns() / 1000;
+  const sched::StepPlan plan = scheduler_.schedule(std::exchange(next_, {}));
+  publish_decisions(plan);
+  StepOutput output = worker_->execute(plan);
+  publish_tokens(output);
+  next_.completions.push_back(std::move(output.result));
+  return !active_.empty();
+}
+
+void Engine::publish_decisions(const sched::StepPlan& plan) {
+  for (const sched::Admission& admission : plan.admitted) {
+    active_.at(admission.request).sequence = admission.sequence;
+    request_of_[admission.sequence] = admission.request;
+  }
+  for (const sched::Refusal& refusal : plan.refused) {
+    end(refusal.request,
+        {.request = refusal.request,
+         .error = Status{Code::kResourceLimit, "the request cannot fit into the KV pool",
+                         fmt::format("{} blocks needed", refusal.needed_blocks),
+                         fmt::format("at most {}", refusal.pool_blocks),
+                         "raise --kv-blocks, or lower max_tokens"}});
+  }
+  for (const sched::RequestId id : plan.cancelled) {
+    end(id, {.request = id, .finished = sched::FinishReason::kCancelled});
+  }
+}
+
+void Engine::publish_tokens(const StepOutput& output) {
+  for (const sched::SequenceResult& result : output.result.sequences) {
+    const sched::RequestId id = request_of_.at(result.sequence);
+    Update update{.request = id};
+    for (const auto& [sequence, status] : output.failures) {
+      if (sequence == result.sequence) update.error = status;
+    }
+    CHECK(result.tokens.size() <= 1, "a step yields one token per sequence");
+    if (!result.tokens.empty()) update.token = result.tokens[0];
+    if (!update.error) update.finished = result.finished;
+    if (result.finished) {
+      end(id, update);
+    } else {
+      active_.at(id).listener(update);
+    }
+  }
+}
+
+void Engine::end(sched::RequestId id, const Update& update) {
+  auto ended = active_.extract(id);
+  CHECK(!ended.empty(), "a request ends once");
+  worker_->remove(id);
+  if (const auto sequence = ended.mapped().sequence) {
+    worker_->remove(*sequence);
+    request_of_.erase(*sequence);
+  }
+  ended.mapped().listener(update);
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,295 @@
+// The whole step loop on a tiny model with two KV groups: results do not depend on what runs beside
+// a request, every request ends, and every way to end is told apart.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "engine/test_model.h"
+
+namespace strata::engine {
+namespace {
+
+using sched::FinishReason;
+
+struct Outcome {
+  std::vector<int32_t> ids;
+  std::vector<float> logits;  // of all rows, where asked for
+  std::optional<FinishReason> finished;
+  std::optional<Status> error;
+  int endings = 0;
+};
+
+MachineFacts small_machine() {
+  MachineFacts facts = look_at_machine(real_env());
+  facts.available_bytes = 256 << 20;
+  return facts;
+}
+
+class Running {
+ public:
+  explicit Running(const EngineConfig& config, const testing::TestModel& model = shared_model())
+      : opened_(model.open(config.dtype)) {
+    auto resolved = resolve(config, small_machine(), opened_->spec(), opened_->plan());
+    EXPECT_TRUE(resolved) << resolved.error().message();
+    auto engine = Engine::create(real_env(), *opened_, *resolved, {.threads = 1, .progress = {}});
+    EXPECT_TRUE(engine) << engine.error().message();
+    engine_ = std::move(*engine);
+  }
+
+  static const testing::TestModel& shared_model() {
+    static const testing::TestModel model;
+    return model;
+  }
+
+  Engine& engine() { return *engine_; }
+
+  sched::RequestId add(GenerateRequest request, Outcome& outcome) {
+    if (request.all_logits) {
+      request.on_logits = [&outcome](int64_t, std::span<const float> rows) {
+        outcome.logits.insert(outcome.logits.end(), rows.begin(), rows.end());
+      };
+    }
+    auto id = engine_->submit(std::move(request), [&outcome](const Update& update) {
+      if (update.token) outcome.ids.push_back(*update.token);
+      outcome.endings += (update.finished || update.error) ? 1 : 0;
+      if (update.finished) outcome.finished = update.finished;
+      if (update.error) outcome.error = update.error;
+    });
+    EXPECT_TRUE(id) << id.error().message();
+    return id.value_or(sched::RequestId{});
+  }
+  void finish() {
+    for (int step = 0; engine_->step(); step++) ASSERT_LT(step, 5000) << "some request never ends";
+  }
+
+ private:
+  std::unique_ptr<OpenedModel> opened_;
+  std::unique_ptr<Engine> engine_;
+};
+
+std::vector<int32_t> prompt(int64_t tokens, uint32_t seed) {
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < tokens; i++) {
+    seed = seed * 1664525 + 1013904223;
+    ids.push_back(static_cast<int32_t>((seed >> 16) % 97));
+  }
+  return ids;
+}
+
+GenerateRequest greedy(int64_t prompt_tokens, int64_t max_tokens, uint32_t seed) {
+  return {.prompt = prompt(prompt_tokens, seed),
+          .max_tokens = max_tokens,
+          .sampling = {.temperature = 0},
+          .all_logits = true};
+}
+
+GenerateRequest plain(int64_t prompt_tokens, int64_t max_tokens, uint32_t seed) {
+  GenerateRequest request = greedy(prompt_tokens, max_tokens, seed);
+  request.all_logits = false;
+  return request;
+}
+
+// Prompts around the sizes of a block (32), the window (40) and a chunk, up to several windows
+// long.
+constexpr int64_t kPrompts[] = {1, 32, 33, 41, 100};
+
+constexpr int64_t kTokens = 14;
+
+std::map<int64_t, Outcome> run_all(const EngineConfig& config) {
+  Running running(config);
+  std::map<int64_t, Outcome> outcomes;
+  for (const int64_t tokens : kPrompts) {
+    running.add(greedy(tokens, kTokens, static_cast<uint32_t>(tokens)), outcomes[tokens]);
+  }
+  running.finish();
+  return outcomes;
+}
+
+TEST(Engine, LogitsDoNotDependOnBatchChunkThreadsOrPool) {
+  const EngineConfig alone{.threads = 1, .max_num_seqs = 1, .max_model_len = 256};
+  const auto expected = run_all(alone);
+  for (const EngineConfig& config : {
+           EngineConfig{.threads = 1, .prefill_chunk = 1, .max_num_seqs = 4, .max_model_len = 256},
+           EngineConfig{.threads = 1, .prefill_chunk = 7, .max_num_seqs = 64, .max_model_len = 256},
+           EngineConfig{.threads = 2,
+                        .prefill_chunk = 256,
+                        .max_num_seqs = 3,
+                        .kv_blocks = 8,
+                        .max_model_len = 200},
+           EngineConfig{.isa = kernels::Isa::kScalar,
+                        .threads = 1,
+                        .prefill_chunk = 33,
+                        .max_num_seqs = 9,
+                        .all_logits = true},
+       }) {
+    const auto got = run_all(config);
+    for (const auto& [tokens, outcome] : expected) {
+      const Outcome& other = got.at(tokens);
+      EXPECT_EQ(other.ids, outcome.ids) << tokens;
+      EXPECT_EQ(other.endings, 1);
+      ASSERT_EQ(other.logits.size(), static_cast<size_t>((tokens + kTokens - 1) * 97)) << tokens;
+      EXPECT_EQ(std::memcmp(other.logits.data(), outcome.logits.data(), outcome.logits.size() * 4),
+                0)
+          << "prompt of " << tokens;
+    }
+  }
+}
+
+TEST(Engine, DrawsTheSameTokensInAnyCompany) {
+  const auto request = [](uint64_t seed) {
+    return GenerateRequest{
+        .prompt = prompt(20, 9), .max_tokens = 30, .sampling = {.temperature = 1.5, .seed = seed}};
+  };
+  Running alone({.max_num_seqs = 1});
+  Outcome expected, other_seed;
+  alone.add(request(5), expected);
+  alone.add(request(6), other_seed);
+  alone.finish();
+  EXPECT_EQ(expected.ids.size(), 30u);
+  EXPECT_NE(expected.ids, other_seed.ids);
+  Running crowded({.prefill_chunk = 3, .max_num_seqs = 8});
+  std::vector<Outcome> outcomes(6);
+  for (size_t i = 0; i < 6; i++) crowded.add(request(i == 4 ? 5 : 100 + i), outcomes[i]);
+  crowded.finish();
+  EXPECT_EQ(outcomes[4].ids, expected.ids);
+}
+
+TEST(Engine, EndsAtStopIdsAndAtTheLimit) {
+  Running running({});
+  Outcome limit, stop, one;
+  running.add(greedy(10, 20, 1), limit);
+  running.finish();
+  EXPECT_EQ(limit.finished, FinishReason::kLength);
+  ASSERT_EQ(limit.ids.size(), 20u);
+  GenerateRequest stopping = greedy(10, 20, 1);
+  stopping.stop_ids = {limit.ids[6]};
+  running.add(std::move(stopping), stop);
+  running.add(greedy(10, 1, 1), one);
+  running.finish();
+  EXPECT_EQ(stop.finished, FinishReason::kStop);
+  const auto first = std::ranges::find(limit.ids, limit.ids[6]) - limit.ids.begin();
+  EXPECT_EQ(stop.ids.size(), static_cast<size_t>(first + 1));  // the stop id belongs to the answer
+  EXPECT_EQ(one.ids, std::vector<int32_t>{limit.ids[0]});
+  EXPECT_EQ(one.logits.size(), 10u * 97);
+}
+
+TEST(Engine, CancelsWaitingAndRunningRequests) {
+  Running running({.max_num_seqs = 1});
+  Outcome first, second, third;
+  const auto a = running.add(plain(10, 40, 1), first);
+  const auto b = running.add(plain(10, 40, 2), second);
+  running.add(plain(10, 4, 3), third);
+  for (int i = 0; i < 5; i++) running.engine().step();
+  running.engine().cancel(a);
+  running.engine().cancel(a);
+  running.engine().cancel(b);
+  running.finish();
+  EXPECT_EQ(first.finished, FinishReason::kCancelled);
+  EXPECT_EQ(first.ids.size(), 5u);
+  EXPECT_EQ(second.finished, FinishReason::kCancelled);
+  EXPECT_TRUE(second.ids.empty());
+  EXPECT_EQ(third.finished, FinishReason::kLength);
+  EXPECT_EQ(first.endings + second.endings + third.endings, 3);
+  running.engine().cancel(a);
+  EXPECT_FALSE(running.engine().step());
+}
+
+TEST(Engine, GivesBlocksBackToThePool) {
+  Running running({.max_num_seqs = 4});
+  std::vector<Outcome> outcomes(10);
+  for (size_t i = 0; i < outcomes.size(); i++)
+    running.add(greedy(50, 60, static_cast<uint32_t>(i)), outcomes[i]);
+  running.finish();
+  running.engine().step();
+  Outcome last;
+  running.add(greedy(1, 1, 1), last);
+  running.finish();
+  const memory::KvPool& pool = running.engine().worker().kv_pool();
+  EXPECT_LE(pool.frames_in_use(0) + pool.frames_in_use(1), 2);
+}
+
+TEST(Engine, RefusesBadRequestsWithTheNumbers) {
+  Running running({.max_model_len = 100});
+  const auto message = [&](GenerateRequest request) {
+    const auto id = running.engine().submit(std::move(request), [](const Update&) {});
+    return id ? std::string("accepted") : id.error().message();
+  };
+  EXPECT_NE(message({}).find("empty prompt"), std::string::npos);
+  EXPECT_NE(message({.prompt = {1, 97}}).find("ids[1]: got 97, expected a token id from 0 to 96"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = {-1}}).find("ids[0]: got -1"), std::string::npos);
+  EXPECT_NE(message({.prompt = prompt(90, 1), .max_tokens = 11})
+                .find("This model's maximum context length is 100 tokens"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = prompt(100, 1)}).find("maximum context length is 100"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .sampling = {.top_p = 2}}).find("top_p"), std::string::npos);
+  EXPECT_EQ(message({.prompt = prompt(90, 1), .max_tokens = 10}), "accepted");
+  running.finish();
+}
+
+TEST(Engine, EndsARequestWhoseLogitsAreNoNumbers) {
+  const testing::TestModel broken([](model::testing::TestTensors& tensors) {
+    for (float& value : tensors.at("model.norm.weight").values) value = NAN;
+  });
+  Running running({}, broken);
+  Outcome outcome;
+  running.add({.prompt = {1, 2, 3}}, outcome);
+  running.finish();
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->code, Code::kInvalidData);
+  EXPECT_EQ(outcome.endings, 1);
+}
+
+// Copy-on-write and swapping come later; the worker carries out copies already. A second sequence
+// takes over the first block of another one by a copy and computes only what follows.
+TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
+  const auto opened = Running::shared_model().open();
+  auto resolved = resolve({.max_num_seqs = 2}, small_machine(), opened->spec(), opened->plan());
+  ASSERT_TRUE(resolved);
+  auto worker = Worker::create(*opened, *resolved, {.threads = 1, .progress = {}});
+  ASSERT_TRUE(worker);
+  const std::vector<int32_t> ids = prompt(33, 4);
+  for (const int64_t request : {1, 2}) {
+    (*worker)->add(static_cast<sched::RequestId>(request), {.prompt = ids,
+                                                            .max_tokens = 2,
+                                                            .sampling = {.temperature = 0},
+                                                            .stop_ids = {},
+                                                            .on_logits = {}});
+  }
+  // Frames of the two groups lie in different slabs.
+  const int64_t per_slab = resolved->slab_plan.frames_per_slab[0];
+  const int64_t other = resolved->slab_plan.frames_per_slab[1];
+  ASSERT_GE(per_slab, 4);
+  const auto place = [](int group, int64_t block, int64_t frame) {
+    return sched::BlockPlace{group, static_cast<sched::BlockId>(block), frame};
+  };
+  sched::StepPlan plan{.id = static_cast<sched::PlanId>(1)};
+  plan.admitted = {{static_cast<sched::RequestId>(1), static_cast<sched::SequenceId>(1)}};
+  plan.allocated = {place(0, 0, 0), place(0, 1, 1), place(1, 2, other), place(1, 3, other + 1)};
+  plan.sequences = {{.sequence = static_cast<sched::SequenceId>(1),
+                     .rows = 33,
+                     .yields_token = true,
+                     .frames = {{0, 1}, {other, other + 1}}}};
+  const StepOutput first = (*worker)->execute(plan);
+  plan.id = static_cast<sched::PlanId>(2);
+  plan.admitted = {{static_cast<sched::RequestId>(2), static_cast<sched::SequenceId>(2)}};
+  plan.allocated = {place(0, 4, 2), place(0, 5, 3), place(1, 6, other + 2), place(1, 7, other + 3)};
+  plan.copies = {{0, 0, 2}, {1, other, other + 2}};
+  plan.sequences = {{.sequence = static_cast<sched::SequenceId>(2),
+                     .first_position = 32,
+                     .rows = 1,
+                     .yields_token = true,
+                     .frames = {{2, 3}, {other + 2, other + 3}}}};
+  const StepOutput second = (*worker)->execute(plan);
+  ASSERT_EQ(first.result.sequences.size(), 1u);
+  ASSERT_EQ(second.result.sequences.size(), 1u);
+  EXPECT_EQ(first.result.sequences[0].tokens, second.result.sequences[0].tokens);
+}
+
+}  // namespace
+}  // namespace strata::engine

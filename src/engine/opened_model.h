@@ -1,0 +1,49 @@
+// A model folder with everything read but the weights: documents parsed, tensors found and checked.
+// `inspect` stops here; the engine goes on to load.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "base/status.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/model_folder.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+namespace strata::engine {
+
+/// On the heap and never moved: the plan points into the spec and the checkpoint.
+class OpenedModel {
+ public:
+  /// `model`: a folder or org/name; `revision`: of a cached model, may be empty.
+  static Result<std::unique_ptr<OpenedModel>> open(Env& env, const std::string& model,
+                                                   const std::string& revision,
+                                                   model::WeightDtype dtype);
+  OpenedModel(const OpenedModel&) = delete;
+  OpenedModel& operator=(const OpenedModel&) = delete;
+
+  const checkpoint::ModelSource& source() const { return source_; }
+  const checkpoint::ModelDocuments& documents() const { return documents_; }
+  const model::ModelConfig& config() const { return config_; }
+  const model::ModelSpec& spec() const { return config_.spec; }
+  const model::GenerationDefaults& defaults() const { return defaults_; }
+  const checkpoint::Checkpoint& checkpoint() const { return *checkpoint_; }
+  const model::WeightPlan& plan() const { return plan_; }
+  /// What is odd but harmless, from all documents, one line each.
+  std::vector<std::string> warnings() const;
+
+ private:
+  OpenedModel() = default;
+
+  checkpoint::ModelSource source_;
+  checkpoint::ModelDocuments documents_;
+  model::ModelConfig config_;
+  model::GenerationDefaults defaults_;
+  std::unique_ptr<checkpoint::Checkpoint> checkpoint_;
+  model::WeightPlan plan_;
+};
+
+}  // namespace strata::engine

@@ -1,0 +1,50 @@
+// Answers every "auto" of an EngineConfig from the machine and the model, each with a reason to
+// print, and refuses before loading what cannot fit, naming the nearest setting that would. Pure:
+// all facts arrive as values.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/config.h"
+#include "engine/machine.h"
+#include "memory/kv_pool.h"
+#include "model/spec.h"
+#include "model/weights.h"
+
+namespace strata::engine {
+
+/// One answer, for people: name, value, why.
+struct Decision {
+  std::string name;
+  std::string value;
+  std::string reason;
+};
+
+struct ResolvedConfig {
+  tensor::ProductKind kind = tensor::ProductKind::kBf16;
+  kernels::Isa isa = kernels::Isa::kScalar;
+  int threads = 1;
+  int64_t max_model_len = 0;
+  int64_t max_num_seqs = 0;
+  int64_t prefill_chunk = 0;
+  int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
+  int64_t block_tokens = 32;
+  int64_t max_logit_rows = 0;  // of a step
+  memory::SlabPlan slab_plan;
+  int64_t slabs = 0;
+  std::vector<Decision> decisions;
+
+  int64_t max_rows() const { return std::max(prefill_chunk, max_num_seqs); }
+};
+
+Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
+                               const model::ModelSpec& spec, const model::WeightPlan& plan);
+
+/// Bytes that activations and logits take at most, for budgets made before the model exists.
+int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t logit_rows);
+
+}  // namespace strata::engine

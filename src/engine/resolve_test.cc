@@ -1,0 +1,122 @@
+// Every "auto" has an answer with a reason, and what cannot fit is refused with what would.
+#include "engine/resolve.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/test_model.h"
+
+namespace strata::engine {
+namespace {
+
+class Resolve : public ::testing::Test {
+ protected:
+  Result<ResolvedConfig> with(const EngineConfig& config) const {
+    return resolve(config, machine_, opened_->spec(), opened_->plan());
+  }
+  std::string refusal(const EngineConfig& config) const {
+    const auto resolved = with(config);
+    return resolved ? std::string() : resolved.error().message();
+  }
+  static std::string reason(const ResolvedConfig& config, std::string_view name) {
+    for (const Decision& decision : config.decisions) {
+      if (decision.name == name) return decision.value + ": " + decision.reason;
+    }
+    return {};
+  }
+
+  testing::TestModel model_;
+  std::unique_ptr<OpenedModel> opened_ = model_.open();
+  MachineFacts machine_ = [] {
+    MachineFacts facts;
+    facts.cores = 3;
+    facts.available_bytes = 1 << 30;
+    facts.isas = {kernels::Isa::kScalar, kernels::Isa::kAvx2};
+    return facts;
+  }();
+};
+
+TEST_F(Resolve, AnswersEveryAutoWithAReason) {
+  const auto resolved = with({});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(reason(*resolved, "dtype"), "bf16: the checkpoint's");
+  EXPECT_EQ(reason(*resolved, "isa"), "avx2: the best of this CPU");
+  EXPECT_EQ(reason(*resolved, "threads"), "3: one per core that the process may use");
+  EXPECT_EQ(reason(*resolved, "max-model-len"), "256: what the model was made for");
+  EXPECT_NE(reason(*resolved, "kv-blocks").find("every sequence at full length"),
+            std::string::npos);
+  EXPECT_GE(resolved->kv_blocks, 64 * 8);
+  EXPECT_FALSE(reason(*resolved, "max-num-seqs").empty());
+  EXPECT_FALSE(reason(*resolved, "prefill-chunk").empty());
+}
+
+TEST_F(Resolve, KeepsWhatWasAsked) {
+  const auto resolved = with({.isa = kernels::Isa::kScalar,
+                              .threads = 2,
+                              .prefill_chunk = 5,
+                              .max_num_seqs = 7,
+                              .kv_blocks = 9,
+                              .max_model_len = 200});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->isa, kernels::Isa::kScalar);
+  EXPECT_EQ(resolved->threads, 2);
+  EXPECT_EQ(resolved->max_rows(), 7);
+  EXPECT_EQ(resolved->kv_blocks, 9);
+  EXPECT_EQ(resolved->max_model_len, 200);
+  EXPECT_EQ(resolved->max_logit_rows, 7);
+  for (const Decision& decision : resolved->decisions) {
+    EXPECT_TRUE(decision.reason == "as asked" || decision.name == "dtype") << decision.name;
+  }
+}
+
+TEST_F(Resolve, ShortensTheContextToWhatThePoolHolds) {
+  const auto resolved = with({.kv_blocks = 3});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->max_model_len, 96);
+  EXPECT_EQ(refusal({.kv_blocks = 3, .max_model_len = 97}),
+            "--max-model-len: got 97, expected at most 96 tokens, which the KV pool holds (raise "
+            "--kv-blocks or free memory)");
+}
+
+TEST_F(Resolve, StaysWithinHalfOfTheFreeMemory) {
+  machine_.available_bytes = 24 << 20;
+  const auto resolved = with({.max_num_seqs = 64});
+  ASSERT_TRUE(resolved);
+  EXPECT_LE(resolved->slabs * resolved->slab_plan.slab_bytes, 12 << 20);
+  EXPECT_NE(reason(*resolved, "kv-blocks").find("half of the memory"), std::string::npos);
+}
+
+TEST_F(Resolve, RefusesWhatCannotFit) {
+  machine_.available_bytes = 100'000;
+  EXPECT_NE(refusal({}).find("does not fit into memory"), std::string::npos);
+  machine_.available_bytes = 3 << 20;
+  EXPECT_NE(refusal({}).find("no room for a single block"), std::string::npos);
+}
+
+TEST_F(Resolve, NamesTheInstructionSetsThereAre) {
+  EXPECT_NE(refusal({.isa = kernels::Isa::kAmx}).find("scalar, avx2"), std::string::npos);
+}
+
+TEST_F(Resolve, WarnsBeyondWhatTheModelWasMadeFor) {
+  const auto resolved = with({.max_model_len = 300});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->max_model_len, 300);
+  EXPECT_NE(reason(*resolved, "warning").find("256 positions"), std::string::npos);
+}
+
+TEST_F(Resolve, BoundsTheRowsWhoseLogitsAreKept) {
+  const auto resolved = with({.max_num_seqs = 4, .all_logits = true});
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->max_logit_rows, resolved->max_rows());
+}
+
+TEST(Machine, IsSeen) {
+  const MachineFacts facts = look_at_machine(real_env());
+  EXPECT_GE(facts.cores, 1);
+  EXPECT_GT(facts.memory_bytes, 0);
+  EXPECT_GT(facts.available_bytes, 0);
+  EXPECT_LE(facts.available_bytes, facts.memory_bytes);
+  EXPECT_EQ(facts.isas.front(), kernels::Isa::kScalar);
+}
+
+}  // namespace
+}  // namespace strata::engine

@@ -1,0 +1,153 @@
+// Loading, and the phases of a step in the order of execute().
+#include "engine/worker.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "device/cpu_device.h"
+
+namespace strata::engine {
+
+Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
+                                               const ResolvedConfig& config,
+                                               const model::LoadOptions& load) {
+  std::unique_ptr<Worker> worker(new Worker());
+  worker->device_ = std::make_unique<device::CpuDevice>();
+  worker->table_ =
+      std::make_unique<kernels::KernelTable>(TRY(kernels::make_cpu_kernel_table(config.isa)));
+  model::LoadOptions options = load;
+  options.pack = worker->table_->pack;
+  model::Weights weights =
+      TRY(model::load_weights(opened.spec(), opened.checkpoint(), opened.plan(), options));
+  // After loading: its threads and the pool's would share cores.
+  worker->pool_ = TRY(ComputePool::create(config.threads));
+  const int64_t weight_bytes = weights.memory.bytes();
+  worker->model_ = std::make_unique<model::Model>(
+      TRY(model::Model::create(opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
+                               {.max_rows = config.max_rows(),
+                                .max_logit_rows = config.max_logit_rows,
+                                .max_sequences = config.max_num_seqs,
+                                .max_model_len = config.max_model_len,
+                                .block_tokens = config.block_tokens})));
+  worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights, weight_bytes);
+  TRY(worker->allocate(config));
+  return worker;
+}
+
+Result<void> Worker::allocate(const ResolvedConfig& config) {
+  kv_pool_ = std::make_unique<memory::KvPool>(
+      TRY(memory::KvPool::create(*device_, account_, config.slab_plan, config.slabs)));
+  workspace_ = TRY(device_->allocate(model_->workspace_bytes(config.threads)));
+  logits_ = TRY(device_->allocate(config.max_logit_rows * model_->spec().vocab *
+                                  static_cast<int64_t>(sizeof(float))));
+  charges_.emplace_back(account_, memory::MemoryTag::kActivations,
+                        workspace_.bytes() + model_->activation_bytes() + model_->rope_bytes());
+  charges_.emplace_back(account_, memory::MemoryTag::kLogits, logits_.bytes());
+  scratch_.resize(static_cast<size_t>(config.threads));
+  return {};
+}
+
+void Worker::add(sched::RequestId id, WorkerRequest request) {
+  requests_.insert_or_assign(id, std::move(request));
+}
+
+StepOutput Worker::execute(const sched::StepPlan& plan) {
+  StepOutput output{.result = {.plan = plan.id}, .failures = {}};
+  move_blocks(plan);
+  run_copies(plan);
+  for (const sched::Admission& admission : plan.admitted) {
+    auto request = requests_.extract(admission.request);
+    CHECK(!request.empty(), "a plan admits a request that was not announced");
+    std::vector<int32_t> tokens = request.mapped().prompt;
+    sequences_[admission.sequence] = {std::move(request.mapped()), std::move(tokens)};
+  }
+  if (plan.sequences.empty()) return output;
+
+  const SpinScope spin(*pool_);
+  batch_.build(plan, *kv_pool_, [this](sched::SequenceId id) -> std::span<const int32_t> {
+    return sequences_.at(id).tokens;
+  });
+  const device::ExecContext context{
+      .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
+  model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  publish_logits(plan);
+  accept(plan, draw_tokens(plan), output);
+  return output;
+}
+
+void Worker::move_blocks(const sched::StepPlan& plan) {
+  for (const sched::BlockPlace& place : plan.freed) {
+    const auto released = kv_pool_->release(place.group, place.frame);
+    CHECK(released.has_value(), "a plan frees a frame that is not taken");
+  }
+  for (const sched::BlockPlace& place : plan.allocated) {
+    const auto acquired = kv_pool_->acquire(place.group, place.frame);
+    CHECK(acquired.has_value(), "a plan takes a frame that is not free");
+  }
+}
+
+void Worker::run_copies(const sched::StepPlan& plan) {
+  for (const sched::BlockCopy& copy : plan.copies) {
+    const int64_t bytes = kv_pool_->plan().frame_bytes[static_cast<size_t>(copy.group)];
+    device_->copy_async(0, kv_pool_->base() + kv_pool_->offset(copy.group, copy.to_frame),
+                        kv_pool_->base() + kv_pool_->offset(copy.group, copy.from_frame), bytes);
+  }
+  // Kernels of the CPU are not ordered behind its copies.
+  if (!plan.copies.empty()) device_->wait(device_->record(0));
+}
+
+std::span<const float> Worker::logits_of(size_t index, int64_t row) const {
+  const auto vocab = static_cast<size_t>(model_->spec().vocab);
+  const auto* all = reinterpret_cast<const float*>(logits_.data());
+  return {all + static_cast<size_t>(batch_.first_logit(index) + row) * vocab, vocab};
+}
+
+void Worker::publish_logits(const sched::StepPlan& plan) {
+  for (size_t i = 0; i < plan.sequences.size(); i++) {
+    const sched::SequenceStep& step = plan.sequences[i];
+    const LogitsSink& sink = sequences_.at(step.sequence).request.on_logits;
+    if (!step.all_logits || !sink) continue;
+    const auto count = static_cast<size_t>(batch_.logit_count(i) * model_->spec().vocab);
+    sink(step.first_position, {logits_of(i, 0).data(), count});
+  }
+}
+
+std::vector<Worker::Draw> Worker::draw_tokens(const sched::StepPlan& plan) {
+  std::vector<Draw> draws;
+  for (size_t i = 0; i < plan.sequences.size(); i++) {
+    if (plan.sequences[i].yields_token) draws.push_back({.index = i});
+  }
+  pool_->run(static_cast<int64_t>(draws.size()), [&](int64_t item, int thread) {
+    Draw& draw = draws[static_cast<size_t>(item)];
+    const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
+    const auto row = logits_of(draw.index, batch_.logit_count(draw.index) - 1);
+    draw.token = sampling::sample(row, sequence.request.sampling,
+                                  static_cast<int64_t>(sequence.tokens.size()),
+                                  scratch_[static_cast<size_t>(thread)]);
+  });
+  return draws;
+}
+
+void Worker::accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output) {
+  for (Draw& draw : draws) {
+    const sched::SequenceId id = plan.sequences[draw.index].sequence;
+    Sequence& sequence = sequences_.at(id);
+    sched::SequenceResult& result = output.result.sequences.emplace_back();
+    result.sequence = id;
+    if (!draw.token) {
+      result.finished = sched::FinishReason::kCancelled;
+      output.failures.emplace_back(id, std::move(draw.token).error());
+      continue;
+    }
+    sequence.tokens.push_back(*draw.token);
+    result.tokens.push_back(*draw.token);
+    const std::vector<int32_t>& stops = sequence.request.stop_ids;
+    if (std::ranges::find(stops, *draw.token) != stops.end()) {
+      result.finished = sched::FinishReason::kStop;
+    } else if (sequence.generated() == sequence.request.max_tokens) {
+      result.finished = sched::FinishReason::kLength;
+    }
+  }
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,109 @@
+// Executes StepPlans on one rank: owns the model, its memory, the KV pool and the tokens of running
+// sequences. It decides nothing: what runs where comes with the plan, what follows goes back as a
+// StepResult.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/compute_pool.h"
+#include "base/status.h"
+#include "device/device.h"
+#include "engine/batch.h"
+#include "engine/opened_model.h"
+#include "engine/resolve.h"
+#include "kernels/kernel_table.h"
+#include "memory/account.h"
+#include "memory/kv_pool.h"
+#include "model/forward.h"
+#include "sampling/sampler.h"
+#include "sched/types.h"
+
+namespace strata::engine {
+
+/// Logits of consecutive positions of one sequence, f32 [rows][vocab]; the span is valid during the
+/// call.
+using LogitsSink = std::function<void(int64_t first_position, std::span<const float> rows)>;
+
+/// What the worker must know of a request before a plan admits it.
+struct WorkerRequest {
+  std::vector<int32_t> prompt;
+  int64_t max_tokens = 0;
+  sampling::SamplingParams sampling;
+  std::vector<int32_t> stop_ids;  // any of them ends the sequence
+  LogitsSink on_logits;           // every row's logits, where the request asked for them
+};
+
+struct StepOutput {
+  sched::StepResult result;
+  /// Sequences that cannot go on, with the reason; they are finished in `result`.
+  std::vector<std::pair<sched::SequenceId, Status>> failures;
+};
+
+/// One thread uses it: worker 0 of its pool.
+class Worker {
+ public:
+  /// Loads the weights; `progress` is called from loading threads, never by two at once.
+  static Result<std::unique_ptr<Worker>> create(const OpenedModel& opened,
+                                                const ResolvedConfig& config,
+                                                const model::LoadOptions& load);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Announces a request; forget it once it ended without being admitted.
+  void add(sched::RequestId id, WorkerRequest request);
+  void remove(sched::RequestId id) { requests_.erase(id); }
+  /// Drops a sequence that no later plan names.
+  void remove(sched::SequenceId id) { sequences_.erase(id); }
+
+  StepOutput execute(const sched::StepPlan& plan);
+
+  const model::Model& model() const { return *model_; }
+  const memory::MemoryAccount& account() const { return account_; }
+  const kernels::KernelTable& kernel_table() const { return *table_; }
+  const memory::KvPool& kv_pool() const { return *kv_pool_; }
+  ComputePool& pool() { return *pool_; }
+
+ private:
+  struct Sequence {
+    WorkerRequest request;
+    std::vector<int32_t> tokens;  // prompt and generated
+    int64_t generated() const {
+      return static_cast<int64_t>(tokens.size() - request.prompt.size());
+    }
+  };
+  struct Draw {
+    size_t index = 0;  // into plan.sequences
+    Result<int32_t> token = 0;
+  };
+
+  Worker() = default;
+  Result<void> allocate(const ResolvedConfig& config);
+  void move_blocks(const sched::StepPlan& plan);
+  void run_copies(const sched::StepPlan& plan);
+  void publish_logits(const sched::StepPlan& plan);
+  std::vector<Draw> draw_tokens(const sched::StepPlan& plan);
+  void accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output);
+  std::span<const float> logits_of(size_t index, int64_t row) const;
+
+  memory::MemoryAccount account_;  // first in, last out: charges below refer to it
+  std::unique_ptr<device::Device> device_;
+  std::unique_ptr<ComputePool> pool_;
+  std::unique_ptr<kernels::KernelTable> table_;
+  std::unique_ptr<model::Model> model_;
+  std::unique_ptr<memory::KvPool> kv_pool_;
+  device::Buffer workspace_;
+  device::Buffer logits_;
+  std::vector<memory::Charge> charges_;
+  std::vector<sampling::SamplerScratch> scratch_;  // per thread
+  Batch batch_;
+  std::map<sched::RequestId, WorkerRequest> requests_;
+  std::map<sched::SequenceId, Sequence> sequences_;
+};
+
+}  // namespace strata::engine
