@@ -1,0 +1,36 @@
+// The command line: which command, which model, which values. The table of commands makes parsing,
+// --help and docs/flags.md; a command's work is elsewhere.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config_fields.h"
+#include "base/env.h"
+#include "base/status.h"
+
+namespace strata::apps {
+
+struct Command {
+  std::string_view name;     // "generate", "bench latency"
+  std::string_view summary;  // one line
+  bool takes_model = false;
+  std::vector<FieldList> fields;
+  Result<void> (*run)(Env& env, const std::string& model, const FieldValues& values) = nullptr;
+};
+
+/// Runs what the arguments (without the program's name) ask for. kInvalidArgument for what is not
+/// understood, with the nearest word where there is one.
+Result<void> run_command_line(Env& env, std::span<const Command> commands,
+                              std::vector<std::string> arguments);
+
+/// Help on all commands, or on one.
+std::string overview(std::span<const Command> commands);
+std::string command_help(const Command& command);
+
+/// docs/flags.md.
+std::string flags_document(std::span<const Command> commands);
+
+}  // namespace strata::apps

@@ -1,0 +1,152 @@
+// From flag values to the arguments of each command's run function.
+#include "apps/commands.h"
+
+#include "apps/bench_kernels.h"
+#include "apps/bench_latency.h"
+#include "apps/doctor.h"
+#include "apps/generate.h"
+#include "apps/inspect.h"
+#include "engine/config.h"
+
+namespace strata::apps {
+namespace {
+
+constexpr ConfigField kModelFields[] = {
+    {.name = "revision",
+     .unit = "NAME",
+     .help = "branch, tag or commit of a model from the local cache"},
+};
+constexpr ConfigField kInspectFields[] = {
+    {.name = "dtype",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|f32|f16|bf16",
+     .help = "type of weights and products; auto keeps the checkpoint's"},
+    {.name = "isa",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|scalar|avx2|avx512|amx",
+     .help = "instruction set whose kernels to name"},
+    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+};
+constexpr ConfigField kDoctorFields[] = {
+    {.name = "threads",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "threads",
+     .min = 1,
+     .max = 1024,
+     .help = "threads to probe with; auto is one per core that the process may use"},
+    {.name = "disk",
+     .fallback = ".",
+     .unit = "DIR",
+     .help = "folder whose disk is probed with a temporary file"},
+    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+};
+constexpr ConfigField kLatencyFields[] = {
+    {.name = "repeats",
+     .kind = FieldKind::kInteger,
+     .fallback = "5",
+     .unit = "runs",
+     .min = 1,
+     .max = 1000,
+     .help = "runs of each case; medians are printed"},
+    {.name = "cases", .fallback = "all", .unit = "LIST", .help = "comma-separated names of cases"},
+    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+};
+
+constexpr ConfigField kKernelsFields[] = {
+    {.name = "threads",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "threads",
+     .min = 1,
+     .max = 1024,
+     .help = "compute threads; auto is one per core that the process may use"},
+    {.name = "isa",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|scalar|avx2|avx512|amx",
+     .help = "best instruction set to use"},
+    {.name = "repeats",
+     .kind = FieldKind::kInteger,
+     .fallback = "5",
+     .unit = "runs",
+     .min = 1,
+     .max = 1000,
+     .help = "runs of each op; medians are printed"},
+    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+};
+
+Result<void> generate(Env& env, const std::string& model, const FieldValues& values) {
+  return run_generate(env, TRY(make_generate_args(model, values)));
+}
+
+Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
+  return run_inspect(env, {.model = model,
+                           .revision = values.text("revision"),
+                           .dtype = values.text("dtype"),
+                           .isa = values.text("isa"),
+                           .json = values.is_on("json")});
+}
+
+Result<void> doctor(Env& env, const std::string&, const FieldValues& values) {
+  return run_doctor(env, {.json = values.is_on("json"),
+                          .threads = static_cast<int>(values.integer("threads").value_or(0)),
+                          .disk_folder = values.text("disk")});
+}
+
+Result<void> bench_latency(Env& env, const std::string& model, const FieldValues& values) {
+  BenchLatencyArgs args;
+  args.model = model;
+  args.revision = values.text("revision");
+  args.engine = TRY(engine::make_engine_config(values));
+  args.repeats = static_cast<int>(values.integer("repeats").value_or(args.repeats));
+  args.cases = values.text("cases");
+  args.json = values.is_on("json");
+  return run_bench_latency(env, args);
+}
+
+Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
+  BenchKernelsArgs args;
+  args.threads = static_cast<int>(values.integer("threads").value_or(args.threads));
+  args.isa = values.text("isa");
+  args.repeats = static_cast<int>(values.integer("repeats").value_or(args.repeats));
+  args.json = values.is_on("json");
+  return run_bench_kernels(env, args);
+}
+
+}  // namespace
+
+std::span<const Command> all_commands() {
+  static const std::vector<Command> kCommands = {
+      {"generate",
+       "Generate text or token ids from prompts",
+       true,
+       {generate_fields(), kModelFields, engine::engine_fields()},
+       generate},
+      {"inspect",
+       "Show what a model is and what it would take",
+       true,
+       {kInspectFields, kModelFields},
+       inspect},
+      {"doctor",
+       "Show what this machine has and what speed to expect",
+       false,
+       {kDoctorFields},
+       doctor},
+      {"bench kernels",
+       "Measure the ops that carry a model's time as shares of the machine's peaks",
+       false,
+       {kKernelsFields},
+       bench_kernels},
+      {"bench latency",
+       "Measure prefill and decode as shares of the machine's peaks",
+       true,
+       {kLatencyFields, kModelFields, engine::engine_fields()},
+       bench_latency},
+  };
+  return kCommands;
+}
+
+}  // namespace strata::apps

@@ -1,0 +1,236 @@
+// Rows are read as the batch has room, so a file of any length needs little memory; answers are
+// written in the order of the file.
+#include "apps/generate_rows.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <deque>
+#include <memory>
+
+#include "apps/interrupt.h"
+#include "apps/npy.h"
+#include "apps/prompt_rows.h"
+#include "base/log.h"
+#include "sched/serialize.h"
+
+namespace strata::apps {
+namespace {
+
+// A row on its way from the file to its answer.
+struct Row {
+  int64_t line = 0;
+  Json id;
+  std::vector<int32_t> prompt_ids;
+  std::vector<int32_t> ids;
+  std::optional<text::Detokenizer> detokenizer;
+  std::string text;
+  std::unique_ptr<NpyWriter> logits;
+  std::optional<sched::RequestId> request;
+  std::optional<sched::FinishReason> finished;
+  std::optional<Status> error;
+
+  bool done() const { return finished.has_value() || error.has_value(); }
+};
+
+class Output {
+ public:
+  static Result<Output> open(Env& env, const std::string& path) {
+    Output output;
+    if (!path.empty()) output.file_ = TRY(env.open_writable(path, WriteMode::kTruncate));
+    return output;
+  }
+  Result<void> write(const std::string& line) {
+    if (file_) return file_->write(line);
+    if (std::fwrite(line.data(), 1, line.size(), stdout) == line.size()) return {};
+    return fail(Code::kIo, "standard output cannot be written");
+  }
+  Result<void> close() {
+    if (file_) return file_->close();
+    if (std::fflush(stdout) == 0) return {};
+    return fail(Code::kIo, "standard output cannot be written");
+  }
+
+ private:
+  std::unique_ptr<WritableFile> file_;
+};
+
+Json answer_json(const Row& row) {
+  if (row.error) {
+    return {{"id", row.id},
+            {"error",
+             {{"code", code_name(row.error->code)},
+              {"line", row.line},
+              {"message", row.error->message()}}}};
+  }
+  return {{"id", row.id},
+          {"prompt_ids", row.prompt_ids},
+          {"ids", row.ids},
+          {"text", row.detokenizer ? Json(row.text) : Json()},
+          {"finish_reason", sched::finish_reason_name(*row.finished)}};
+}
+
+class RowsRun {
+ public:
+  RowsRun(Env& env, const GenerateArgs& args, Session& session, PromptReader reader, Output output)
+      : env_(env),
+        args_(args),
+        session_(session),
+        reader_(std::move(reader)),
+        output_(std::move(output)),
+        sampling_(make_sampling(args.sampling, session.opened->defaults())) {
+    if (!args.ignore_eos) stop_ids_ = session.codec.stop_ids(session.opened->defaults());
+  }
+
+  Result<void> run() {
+    for (;;) {
+      if (interrupted()) return stop();
+      TRY(take_rows());
+      const bool more = session_.engine->step();
+      TRY(std::exchange(io_, {}));
+      TRY(write_answers());
+      if (!more && at_end_ && rows_.empty()) break;
+    }
+    TRY(output_.close());
+    if (bad_rows_ == 0) return {};
+    return fail(Code::kInvalidData, fmt::format("{} of {} rows had errors", bad_rows_, all_rows_),
+                {}, {}, "see the messages above and the \"error\" of their answers");
+  }
+
+ private:
+  // Twice the batch: enough that a finished sequence's place is taken in the next step.
+  Result<void> take_rows() {
+    const auto wanted = static_cast<size_t>(2 * session_.engine->config().max_num_seqs);
+    while (!at_end_ && rows_.size() < wanted) {
+      std::optional<AnyRow> next = TRY(reader_.next());
+      if (!next) {
+        at_end_ = true;
+        return {};
+      }
+      all_rows_++;
+      rows_.push_back(std::make_unique<Row>());
+      if (auto* bad = std::get_if<BadRow>(&*next)) {
+        rows_.back()->line = bad->line;
+        rows_.back()->id = bad->id_json;
+        rows_.back()->error = bad->status;
+      } else {
+        start(*rows_.back(), std::get<PromptRow>(*next));
+      }
+    }
+    return {};
+  }
+
+  void start(Row& row, const PromptRow& prompt) {
+    row.line = prompt.line;
+    row.id = prompt.id_json;
+    auto submitted = submit(row, prompt);
+    if (submitted) return;
+    row.error =
+        std::move(submitted).error().with_context(fmt::format("{}:{}", args_.prompts, row.line));
+  }
+
+  Result<void> submit(Row& row, const PromptRow& prompt) {
+    bool chat = false;
+    row.prompt_ids = TRY(encode(prompt, chat));
+    row.detokenizer = session_.codec.detokenizer(!chat);
+    engine::GenerateRequest request{.prompt = row.prompt_ids,
+                                    .max_tokens = args_.max_tokens,
+                                    .sampling = sampling_,
+                                    .stop_ids = stop_ids_};
+    if (!args_.logits.empty()) {
+      request.all_logits = true;
+      const std::string path = join_path(args_.logits, prompt.id + ".npy");
+      request.on_logits = [this, &row, path](int64_t, std::span<const float> logits) {
+        if (io_) io_ = append_logits(row, path, logits);
+      };
+    }
+    row.request = TRY(session_.engine->submit(
+        std::move(request), [this, &row](const engine::Update& update) { receive(row, update); }));
+    return {};
+  }
+
+  // The file is made with the first rows: a row that never runs leaves none.
+  Result<void> append_logits(Row& row, const std::string& path, std::span<const float> logits) {
+    if (!row.logits) {
+      row.logits = std::make_unique<NpyWriter>(
+          TRY(NpyWriter::create(env_, path, session_.opened->spec().vocab)));
+    }
+    return row.logits->append(logits);
+  }
+
+  Result<std::vector<int32_t>> encode(const PromptRow& prompt, bool& chat) const {
+    if (const auto* ids = std::get_if<std::vector<int32_t>>(&prompt.prompt)) return *ids;
+    if (const auto* text = std::get_if<std::string>(&prompt.prompt)) {
+      return session_.codec.encode(*text);
+    }
+    chat = true;
+    return session_.codec.encode_chat(std::get<Json>(prompt.prompt));
+  }
+
+  void receive(Row& row, const engine::Update& update) {
+    if (update.token) {
+      row.ids.push_back(*update.token);
+      if (row.detokenizer) row.text += row.detokenizer->append(*update.token);
+    }
+    if (update.error) {
+      row.error = Status(*update.error).with_context(fmt::format("{}:{}", args_.prompts, row.line));
+    }
+    row.finished = update.finished;
+    if (row.finished && row.detokenizer) row.text += row.detokenizer->flush();
+    if (row.done() && row.logits && io_) io_ = row.logits->finish();
+  }
+
+  Result<void> write_answers() {
+    while (!rows_.empty() && rows_.front()->done()) {
+      const Row& row = *rows_.front();
+      if (row.error) {
+        bad_rows_++;
+        log_line(LogLevel::kError, row.error->message());
+      }
+      TRY(output_.write(answer_json(row).dump(-1, ' ', false, Json::error_handler_t::replace) +
+                        "\n"));
+      rows_.pop_front();
+    }
+    return {};
+  }
+
+  // Ctrl-C: what is finished is written, what runs ends as cancelled.
+  Result<void> stop() {
+    for (const auto& row : rows_) {
+      if (row->request && !row->done()) session_.engine->cancel(*row->request);
+    }
+    while (session_.engine->step()) {
+    }
+    TRY(write_answers());
+    TRY(output_.close());
+    return fail(Code::kCancelled, "interrupted");
+  }
+
+  Env& env_;
+  const GenerateArgs& args_;
+  Session& session_;
+  PromptReader reader_;
+  Output output_;
+  sampling::SamplingParams sampling_;
+  std::vector<int32_t> stop_ids_;
+  std::deque<std::unique_ptr<Row>> rows_;  // in the order of the file; listeners refer to them
+  Result<void> io_;                        // the first failure to write inside a callback
+  bool at_end_ = false;
+  int64_t all_rows_ = 0;
+  int64_t bad_rows_ = 0;
+};
+
+}  // namespace
+
+Result<void> generate_rows(Env& env, const GenerateArgs& args) {
+  PromptReader reader = TRY(PromptReader::open(env, args.prompts, !args.logits.empty()));
+  if (!args.logits.empty()) TRY(env.make_directories(args.logits));
+  Session session = TRY(open_session(env, args.session));
+  // Opened late: a model that cannot be loaded must not truncate earlier answers.
+  Output output = TRY(Output::open(env, args.out));
+  watch_interrupts();
+  RowsRun run(env, args, session, std::move(reader), std::move(output));
+  return run.run();
+}
+
+}  // namespace strata::apps

@@ -1,0 +1,92 @@
+// Reads the special tokens out of their two possible files and forms.
+#include "apps/text_codec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/special.h"
+
+namespace strata::apps {
+namespace {
+
+// A special token is a text, or an object with the text in "content" (the form of an added token).
+Result<std::optional<std::string>> token_text(const Json& object, std::string_view key) {
+  const Json* value = find_member(object, key);
+  if (value != nullptr && value->is_object()) return optional_string(*value, "content");
+  return optional_string(object, key);
+}
+
+Result<Json> parse_document(const std::optional<std::string>& text, std::string_view name) {
+  if (!text) return Json::object();
+  return parse_json_object(*text, name,
+                           {.max_bytes = 64 << 20, .max_depth = 64, .max_values = 4'000'000});
+}
+
+Result<std::optional<std::string>> special_token(const checkpoint::ModelDocuments& documents,
+                                                 std::string_view key) {
+  const Json config = TRY(parse_document(documents.tokenizer_config, "tokenizer_config.json"));
+  auto token = TRY(in_file("tokenizer_config.json", token_text(config, key)));
+  if (token) return token;
+  const Json map = TRY(parse_document(documents.special_tokens_map, "special_tokens_map.json"));
+  return in_file("special_tokens_map.json", token_text(map, key));
+}
+
+Result<void> needs(bool there, const char* what, const char* hint) {
+  if (there) return {};
+  return fail(Code::kUnsupported, what, {}, {}, hint);
+}
+
+}  // namespace
+
+Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents) {
+  TextCodec codec;
+  if (!documents.tokenizer) return codec;
+  codec.tokenizer_ =
+      TRY(in_file("tokenizer.json", text::Tokenizer::from_json(*documents.tokenizer)));
+  codec.bos_token_ = TRY(special_token(documents, "bos_token"));
+  codec.eos_token_ = TRY(special_token(documents, "eos_token"));
+  if (!documents.chat_templates.empty()) {
+    const checkpoint::ChatTemplateSource& source = documents.chat_templates.front();
+    codec.template_ = TRY(in_file(source.origin, text::ChatTemplate::compile(source.text)));
+  }
+  return codec;
+}
+
+Result<std::vector<int32_t>> TextCodec::encode(std::string_view prompt) const {
+  TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so it cannot read text",
+            "give token ids: --prompts FILE with rows {\"id\", \"ids\"}"));
+  // A BOS alone would make an answer to nothing.
+  if (prompt.empty()) return fail(Code::kInvalidArgument, "empty prompt", {}, "some text");
+  return text::encode_prompt(*tokenizer_, prompt);
+}
+
+Result<std::vector<int32_t>> TextCodec::encode_chat(const Json& messages) const {
+  TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so it cannot read text",
+            "give token ids: --prompts FILE with rows {\"id\", \"ids\"}"));
+  TRY(needs(has_chat_template(), "this model has no chat template",
+            "it may be a base model: give a plain prompt, without --chat or messages"));
+  text::ChatInput input;
+  input.messages = messages.dump();
+  input.bos_token = bos_token_;
+  input.eos_token = eos_token_;
+  const std::string rendered = TRY(template_->render(input));
+  return text::encode_chat(*tokenizer_, rendered);
+}
+
+std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {
+  if (!tokenizer_) return std::nullopt;
+  return text::Detokenizer(*tokenizer_, {.skip_special = true, .continues = continues});
+}
+
+std::vector<int32_t> TextCodec::stop_ids(const model::GenerationDefaults& defaults) const {
+  std::vector<int32_t> ids;
+  for (const int64_t id : defaults.eos_ids) ids.push_back(static_cast<int32_t>(id));
+  if (tokenizer_ && eos_token_) {
+    if (const auto id = tokenizer_->token_to_id(*eos_token_)) ids.push_back(*id);
+  }
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  return ids;
+}
+
+}  // namespace strata::apps

@@ -1,0 +1,43 @@
+// A model's text side in one place: tokenizer, chat template and their special tokens. A folder
+// without tokenizer files gives a codec without text: ids still work.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "checkpoint/model_folder.h"
+#include "model/config.h"
+#include "text/chat_template.h"
+#include "text/detokenizer.h"
+#include "text/tokenizer.h"
+
+namespace strata::apps {
+
+class TextCodec {
+ public:
+  static Result<TextCodec> create(const checkpoint::ModelDocuments& documents);
+
+  bool has_tokenizer() const { return tokenizer_.has_value(); }
+  bool has_chat_template() const { return template_.has_value(); }
+  /// Ids of plain text, with the tokenizer's own BOS. kUnsupported without a tokenizer.
+  Result<std::vector<int32_t>> encode(std::string_view prompt) const;
+  /// Ids of a conversation as the model's template writes it. kUnsupported without a template.
+  Result<std::vector<int32_t>> encode_chat(const Json& messages) const;
+  /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.
+  std::optional<text::Detokenizer> detokenizer(bool continues) const;
+  /// Ids that end a sequence: the model's and the tokenizer's EOS.
+  std::vector<int32_t> stop_ids(const model::GenerationDefaults& defaults) const;
+
+ private:
+  std::optional<text::Tokenizer> tokenizer_;
+  std::optional<text::ChatTemplate> template_;
+  std::optional<std::string> bos_token_;
+  std::optional<std::string> eos_token_;
+};
+
+}  // namespace strata::apps
