@@ -1,0 +1,308 @@
+// The real program on a tiny random model, as a user or a script runs it: what lands on standard
+// output, in files and in the exit code. The model and its tokenizer are made by the scripts in
+// tools/.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+extern char** environ;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Done {
+  int exit_code = -1;
+  std::string out;
+  std::string errors;
+};
+
+class GenerateCli : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    std::string name = (fs::temp_directory_path() / "strata_cli_XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder() = name;
+    const fs::path tools = fs::path(environment("STRATA_SOURCE_DIR")) / "tools";
+    Done made = run(
+        {"/usr/bin/env", "python3", tools / "make_random_model.py", "--shape", "tiny", model()});
+    ASSERT_EQ(made.exit_code, 0) << made.errors;
+    // Greedy by default, so that answers can be compared.
+    std::ofstream(model() / "generation_config.json") << R"({"eos_token_id": [257]})";
+  }
+  static void TearDownTestSuite() {
+    std::error_code ignored;
+    fs::remove_all(folder(), ignored);
+  }
+
+  static fs::path& folder() {
+    static fs::path path;
+    return path;
+  }
+  static fs::path model() { return folder() / "tiny"; }
+  static fs::path file(const std::string& name) { return folder() / name; }
+
+  static pid_t start(const std::vector<std::string>& command, const fs::path& input) {
+    std::vector<char*> argv;
+    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 0, input.c_str(), O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, file("stdout").c_str(), flags, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, file("stderr").c_str(), flags, 0644);
+    pid_t child = -1;
+    EXPECT_EQ(posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ), 0)
+        << command[0];
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+  }
+  static Done finish(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return {code, read_file(file("stdout")), read_file(file("stderr"))};
+  }
+  static Done run(const std::vector<std::string>& command, const std::string& input = "") {
+    std::ofstream(file("stdin")) << input;
+    return finish(start(command, file("stdin")));
+  }
+
+  static std::string binary() { return fs::path(environment("STRATA_BINARY_DIR")) / "strata"; }
+  static Done strata(std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.begin(), binary());
+    return run(arguments, input);
+  }
+  static Done generate(std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.begin(), {"generate", model()});
+    // Tests share their cores with others: a second thread that spins for work would only wait for
+    // a turn.
+    if (std::ranges::find(arguments, "--threads") == arguments.end())
+      arguments.insert(arguments.end(), {"--threads", "1"});
+    return strata(arguments, input);
+  }
+  // Rows of a prompts file to rows of answers.
+  static std::vector<Json> answers(const std::string& rows, std::vector<std::string> flags,
+                                   int exit_code = 0) {
+    std::ofstream(file("in.jsonl")) << rows;
+    flags.insert(flags.end(), {"--prompts", file("in.jsonl"), "--out", file("out.jsonl")});
+    const Done done = generate(flags);
+    EXPECT_EQ(done.exit_code, exit_code) << done.errors;
+    std::istringstream stream(read_file(file("out.jsonl")));
+    std::vector<Json> parsed;
+    for (std::string line; std::getline(stream, line);) parsed.push_back(Json::parse(line));
+    return parsed;
+  }
+};
+
+TEST_F(GenerateCli, StreamsTextToStandardOutputAndNothingElse) {
+  const Done done = generate({"--prompt", "Hello", "--max-tokens", "12", "--ignore-eos"});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_TRUE(done.out.ends_with("\n"));
+  EXPECT_NE(done.errors.find("loaded"), std::string::npos);
+  EXPECT_EQ(done.errors.find('\r'), std::string::npos) << "a pipe is no terminal";
+  const Done json = generate({"--prompt", "Hello", "--max-tokens", "12", "--ignore-eos", "--json"});
+  const Json answer = Json::parse(json.out);
+  EXPECT_EQ(answer["text"].get<std::string>() + "\n", done.out);
+  EXPECT_EQ(answer["ids"].size(), 12u);
+  EXPECT_EQ(answer["finish_reason"], "length");
+  EXPECT_EQ(answer["prompt_ids"], Json::parse("[256,72,101,108,108,111]"));
+}
+
+TEST_F(GenerateCli, TakesThePromptFromWhereItIs) {
+  std::ofstream(file("prompt.txt")) << "Hello\n";
+  const std::string wanted = generate({"--prompt", "Hello", "--max-tokens", "5"}).out;
+  EXPECT_EQ(generate({"--max-tokens", "5"}, "Hello\n").out, wanted);
+  EXPECT_EQ(generate({"--prompt-file", file("prompt.txt"), "--max_tokens=5"}).out, wanted);
+}
+
+TEST_F(GenerateCli, WritesAChatThroughTheTemplate) {
+  const Done done =
+      generate({"--chat", "--system", "S", "--prompt", "u", "--max-tokens", "1", "--json"});
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(Json::parse(done.out)["prompt_ids"], Json::parse("[256,258,83,259,117,260]"));
+}
+
+TEST_F(GenerateCli, AnswersRowsInOrderWithTheirLogits) {
+  const auto rows = answers(
+      "{\"id\":\"ids\",\"ids\":[256,1,2]}\n{\"id\":2,\"prompt\":\"Hi\"}\n"
+      "{\"id\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"u\"}]}\n",
+      {"--logits", file("logits"), "--max-tokens", "7", "--ignore-eos"});
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["id"], "ids");
+  EXPECT_EQ(rows[1]["id"], 2);
+  EXPECT_EQ(rows[1]["prompt_ids"], Json::parse("[256,72,105]"));
+  EXPECT_EQ(rows[2]["prompt_ids"], Json::parse("[256,259,117,260]"));
+  for (const Json& row : rows) {
+    EXPECT_EQ(row["ids"].size(), 7u);
+    EXPECT_EQ(row["finish_reason"], "length");
+  }
+  const std::string npy = read_file(file("logits") / "ids.npy");
+  ASSERT_EQ(npy.size(), 128u + 9 * 272 * 4);
+  EXPECT_NE(npy.find("'shape': (9, 272)"), std::string::npos);
+  // Row t holds the logits computed at position t: the greedy token of the last prompt row is the
+  // first answer.
+  const auto* logits = reinterpret_cast<const float*>(npy.data() + 128);
+  for (size_t t = 2; t < 9; t++) {
+    const float* row = logits + t * 272;
+    EXPECT_EQ(std::max_element(row, row + 272) - row, rows[0]["ids"][t - 2].get<int64_t>()) << t;
+  }
+  EXPECT_TRUE(fs::exists(file("logits") / "2.npy"));
+}
+
+TEST_F(GenerateCli, GivesTheSameBitsInAnyBatchChunkThreadsAndSet) {
+  std::string rows;
+  for (int i = 0; i < 9; i++) {
+    rows += "{\"id\":" + std::to_string(i) + ",\"prompt\":\"" +
+            std::string(static_cast<size_t>(1 + 13 * i), static_cast<char>('a' + i)) + "\"}\n";
+  }
+  std::map<std::string, std::string> expected;
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--max-num-seqs", "1"},
+        {"--prefill-chunk", "1", "--threads", "1"},
+        {"--prefill-chunk", "5", "--isa", "scalar", "--kv-blocks", "9"}}) {
+    std::vector<std::string> all = flags;
+    all.insert(all.end(), {"--logits", file("bits"), "--max-tokens", "9", "--temperature", "0"});
+    EXPECT_EQ(answers(rows, all).size(), 9u);
+    for (int i = 0; i < 9; i++) {
+      const std::string name = std::to_string(i) + ".npy";
+      const std::string bits = read_file(file("bits") / name);
+      EXPECT_EQ(expected.emplace(name, bits).first->second, bits) << name;
+    }
+  }
+}
+
+TEST_F(GenerateCli, BadRowsSpoilNothingElse) {
+  const auto rows = answers(
+      "{\"id\":\"good\",\"ids\":[256,1,2]}\nnot json\n{\"id\":\"vocabulary\",\"ids\":[1,272]}\n"
+      "{\"id\":\"empty\",\"ids\":[]}\n{\"id\":\"text\",\"prompt\":\"\"}\n{\"id\":\"typo\","
+      "\"promt\":\"x\"}\n"
+      "{\"id\":\"long\",\"prompt\":\"" +
+          std::string(90, 'x') +
+          "\"}\n{\"id\":\"../../x\",\"ids\":[1]}\n"
+          "{\"id\":\"role\",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}\n{\"id\":"
+          "\"last\",\"ids\":[256,1,2]}\n",
+      {"--logits", file("bad"), "--max-tokens", "4", "--max-model-len", "64", "--ignore-eos"}, 65);
+  ASSERT_EQ(rows.size(), 10u);
+  const auto message = [&](size_t i) { return rows[i]["error"]["message"].get<std::string>(); };
+  EXPECT_EQ(rows[0]["ids"].size(), 4u);
+  EXPECT_EQ(rows[9]["ids"], rows[0]["ids"]);
+  EXPECT_TRUE(rows[1]["id"].is_null());
+  EXPECT_NE(message(1).find("in.jsonl:2"), std::string::npos);
+  EXPECT_NE(message(2).find("in.jsonl:3: ids[1]: got 272, expected a token id from 0 to 271"),
+            std::string::npos);
+  EXPECT_NE(message(3).find("empty prompt"), std::string::npos);
+  EXPECT_NE(message(4).find("prompt"), std::string::npos);
+  EXPECT_NE(message(5).find("promt"), std::string::npos);
+  EXPECT_NE(message(6).find("This model's maximum context length is 64 tokens"), std::string::npos);
+  EXPECT_NE(message(7).find("names a file"), std::string::npos);
+  EXPECT_NE(message(8).find("not supported"), std::string::npos);
+  EXPECT_FALSE(fs::exists(file("x.npy")));
+  EXPECT_EQ(rows[2]["error"]["line"], 3);
+  EXPECT_EQ(std::distance(fs::directory_iterator(file("bad")), fs::directory_iterator()), 2);
+}
+
+TEST_F(GenerateCli, SeedsMakeDrawsRepeatable) {
+  const std::vector<std::string> flags = {"--prompt",      "Hello", "--max-tokens", "20",
+                                          "--temperature", "2",     "--ignore-eos", "--json"};
+  const auto with = [&](const char* seed) {
+    auto all = flags;
+    all.insert(all.end(), {"--seed", seed});
+    return Json::parse(generate(all).out)["ids"];
+  };
+  EXPECT_EQ(with("1"), with("1"));
+  EXPECT_NE(with("1"), with("2"));
+}
+
+TEST_F(GenerateCli, AnswersMistakesWithTheirExitCodes) {
+  const auto expect = [](const Done& done, int code, const std::string& part) {
+    EXPECT_EQ(done.exit_code, code) << done.errors;
+    EXPECT_NE(done.errors.find(part), std::string::npos) << done.errors;
+    EXPECT_EQ(done.out, "");
+  };
+  expect(generate({"--prompt", "x", "--max-token", "3"}), 64, "did you mean --max-tokens?");
+  expect(generate({"--prompt", "x", "--prompts", "y"}), 64, "more than one");
+  expect(generate({"--prompt", "x", "--out", "y"}), 64, "--out without --prompts");
+  expect(generate({"--prompt", "x", "--system", "y"}), 64, "--system without --chat");
+  expect(generate({"--prompt", ""}, ""), 64, "empty prompt");
+  expect(generate({"--prompts", file("none.jsonl")}), 66, "none.jsonl");
+  expect(generate({"--prompt", "x", "--kv-blocks", "1", "--max-model-len", "100"}), 71,
+         "at most 32 tokens");
+  expect(strata({"generate", folder() / "nothing", "--prompt", "x"}), 66, "nothing");
+}
+
+TEST_F(GenerateCli, WorksWithIdsWhereThereIsNoTokenizer) {
+  const fs::path bare = file("bare");
+  fs::create_directories(bare);
+  for (const char* name : {"config.json", "model.safetensors", "generation_config.json"}) {
+    fs::copy_file(model() / name, bare / name, fs::copy_options::overwrite_existing);
+  }
+  std::ofstream(file("in.jsonl")) << "{\"id\":1,\"ids\":[256,1,2]}\n{\"id\":2,\"prompt\":\"x\"}\n";
+  const Done done = strata(
+      {"generate", bare, "--prompts", file("in.jsonl"), "--max-tokens", "3", "--threads", "1"});
+  EXPECT_EQ(done.exit_code, 65);
+  std::istringstream lines(done.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_TRUE(Json::parse(line)["text"].is_null());
+  EXPECT_EQ(Json::parse(line)["ids"].size(), 3u);
+  std::getline(lines, line);
+  EXPECT_NE(line.find("no tokenizer.json"), std::string::npos);
+}
+
+TEST_F(GenerateCli, EndsCleanlyOnCtrlC) {
+  std::string rows;
+  for (int i = 0; i < 2000; i++) rows += "{\"id\":" + std::to_string(i) + ",\"ids\":[256,1,2]}\n";
+  std::ofstream(file("in.jsonl")) << rows;
+  std::error_code ignored;
+  fs::remove(file("out.jsonl"), ignored);
+  const pid_t child = start(
+      {binary(), "generate", model(), "--prompts", file("in.jsonl"), "--out", file("out.jsonl"),
+       "--threads", "1", "--max-tokens", "60", "--ignore-eos", "--max-num-seqs", "2"},
+      "/dev/null");
+  // The first answers show that it is generating.
+  while (read_file(file("out.jsonl")).empty()) {
+    ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0) << read_file(file("stderr"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  kill(child, SIGINT);
+  const Done done = finish(child);
+  EXPECT_EQ(done.exit_code, 130);
+  EXPECT_NE(done.errors.find("interrupted"), std::string::npos);
+  std::istringstream lines(read_file(file("out.jsonl")));
+  for (std::string line; std::getline(lines, line);) EXPECT_NO_THROW(Json::parse(line));
+}
+
+TEST_F(GenerateCli, OtherCommandsPrintJson) {
+  const Json inspected = Json::parse(strata({"inspect", model(), "--json"}).out);
+  EXPECT_EQ(inspected["family"], "llama");
+  EXPECT_NE(strata({"--help"}).out.find("generate"), std::string::npos);
+}
+
+}  // namespace

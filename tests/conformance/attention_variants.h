@@ -1,0 +1,17 @@
+// Tile functions of attention that no table uses: each blocking on another vector backend, and AMX
+// on emulated tiles, so that blockings which the machine at hand cannot run are still exercised on
+// it.
+#pragma once
+
+#include "kernels/attention_kernels.h"
+
+namespace strata::kernels {
+
+extern const AttentionKernels kSmallWideOnScalar16[3];
+extern const AttentionKernels kSmallNarrowOnScalar16[3];
+#if defined(__x86_64__)
+extern const AttentionKernels kWideAttentionOnAvx2[3];      // call only where the CPU has AVX2
+extern const AttentionKernels kNarrowAttentionOnAvx512[3];  // call only where the CPU has AVX-512
+#endif
+
+}  // namespace strata::kernels
