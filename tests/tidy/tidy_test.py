@@ -259,7 +259,7 @@ class Planted(unittest.TestCase):
         ):
             with self.subTest(bad):
                 self.assert_flags_line(
-                    manners.check_words, "docs/a.md", bad, "../work/x and /home/you/x"
+                    manners.check_words, "docs/a.md", bad, "../root/x and /home/you/x"
                 )
 
     def test_folder_readmes(self):
