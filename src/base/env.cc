@@ -241,6 +241,7 @@ class RealEnv : public Env {
   }
 
   Result<std::string> read_system_file(const std::string& path) override {
+    TRY(check_path(path));
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return fail_errno(path, errno);
     std::string text(64 << 10, '\0');

@@ -17,18 +17,18 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
       std::make_unique<kernels::KernelTable>(TRY(kernels::make_cpu_kernel_table(config.isa)));
   model::LoadOptions options = load;
   options.pack = worker->table_->pack;
-  model::Weights weights =
-      TRY(model::load_weights(opened.spec(), opened.checkpoint(), opened.plan(), options));
+  model::Weights weights = TRY(model::load_weights(*worker->device_, opened.spec(),
+                                                   opened.checkpoint(), opened.plan(), options));
   // After loading: its threads and the pool's would share cores.
   worker->pool_ = TRY(ComputePool::create(config.threads));
   const int64_t weight_bytes = weights.memory.bytes();
-  worker->model_ = std::make_unique<model::Model>(
-      TRY(model::Model::create(opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
-                               {.max_rows = config.max_rows(),
-                                .max_logit_rows = config.max_logit_rows,
-                                .max_sequences = config.max_num_seqs,
-                                .max_model_len = config.max_model_len,
-                                .block_tokens = config.block_tokens})));
+  worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
+      *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
+      {.max_rows = config.max_rows(),
+       .max_logit_rows = config.max_logit_rows,
+       .max_sequences = config.max_num_seqs,
+       .max_model_len = config.max_model_len,
+       .block_tokens = config.block_tokens})));
   worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights, weight_bytes);
   TRY(worker->allocate(config));
   return worker;

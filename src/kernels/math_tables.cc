@@ -140,10 +140,10 @@ void default_inv_freq(float theta, int64_t rotary_dim, std::span<float> inv_freq
   }
 }
 
-void build_rope_table(std::span<const float> inv_freq, int64_t positions, float attention_factor,
-                      float* cos, float* sin) {
+void build_rope_table(std::span<const float> inv_freq, int64_t first, int64_t count,
+                      float attention_factor, float* cos, float* sin) {
   const FpModeScope mode;
-  for (int64_t position = 0; position < positions; position++) {
+  for (int64_t position = first; position < first + count; position++) {
     for (const float frequency : inv_freq) {
       const SinCos value = sin_cos_f32(static_cast<float>(position) * frequency);
       *cos++ = value.cos * attention_factor;

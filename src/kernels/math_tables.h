@@ -26,9 +26,9 @@ SinCos sin_cos_f32(float angle);
 /// inv_freq[i] = 1 / theta^((2 i) / rotary_dim) for i < rotary_dim / 2, before any scaling.
 void default_inv_freq(float theta, int64_t rotary_dim, std::span<float> inv_freq);
 
-/// Fills cos and sin, [positions][inv_freq.size()] each, with attention_factor * cos or sin of
-/// f32(position) * inv_freq[i].
-void build_rope_table(std::span<const float> inv_freq, int64_t positions, float attention_factor,
-                      float* cos, float* sin);
+/// Fills cos and sin, [count][inv_freq.size()] each, with attention_factor * cos or sin of
+/// f32(position) * inv_freq[i] for the `count` positions from `first` on.
+void build_rope_table(std::span<const float> inv_freq, int64_t first, int64_t count,
+                      float attention_factor, float* cos, float* sin);
 
 }  // namespace strata::kernels

@@ -112,7 +112,7 @@ TEST(Math, RopeTableIsPositionMajorAndScaled) {
   EXPECT_EQ(inv_freq[0], 1.0f);
   EXPECT_EQ(inv_freq[2], 1.0f / 100.0f);
   std::vector<float> cos(3 * 4), sin(3 * 4);
-  build_rope_table(inv_freq, 3, 2.0f, cos.data(), sin.data());
+  build_rope_table(inv_freq, 0, 3, 2.0f, cos.data(), sin.data());
   EXPECT_EQ(cos[0], 2.0f);
   EXPECT_EQ(sin[2 * 4 + 1], 2.0f * sin_cos_f32(2.0f * inv_freq[1]).sin);
   EXPECT_EQ(cos[1 * 4 + 3], 2.0f * sin_cos_f32(inv_freq[3]).cos);

@@ -59,8 +59,9 @@ size_t index(tensor::ProductKind kind) { return static_cast<size_t>(kind); }
 
 }  // namespace
 
-Result<Model> Model::create(ModelSpec spec, Weights weights, const kernels::KernelTable& table,
-                            ComputePool& pool, const ModelLimits& limits) {
+Result<Model> Model::create(device::Device& device, ModelSpec spec, Weights weights,
+                            const kernels::KernelTable& table, ComputePool& pool,
+                            const ModelLimits& limits) {
   Model model;
   model.spec_ = std::move(spec);
   model.weights_ = std::move(weights);
@@ -68,9 +69,9 @@ Result<Model> Model::create(ModelSpec spec, Weights weights, const kernels::Kern
   model.table_ = &table;
   model.kv_layout_ = make_kv_layout(model.spec_, model.kind(), limits.block_tokens);
   for (const RopeSpec& rope : model.spec_.ropes) {
-    model.ropes_.push_back(TRY(build_rope_tables(rope, limits.max_model_len, pool)));
+    model.ropes_.push_back(TRY(build_rope_tables(device, rope, limits.max_model_len, pool)));
   }
-  TRY(model.allocate_buffers());
+  TRY(model.allocate_buffers(device));
   return model;
 }
 
@@ -116,10 +117,10 @@ Model::Buffers Model::carve_buffers(std::byte* base, int64_t& bytes) const {
   return b;
 }
 
-Result<void> Model::allocate_buffers() {
+Result<void> Model::allocate_buffers(device::Device& device) {
   int64_t bytes = 0;
   carve_buffers(nullptr, bytes);
-  activations_ = TRY(HugeMemory::allocate(bytes));
+  activations_ = TRY(device.allocate(bytes));
   buffers_ = carve_buffers(activations_.data(), bytes);
   return {};
 }

@@ -46,9 +46,11 @@ struct ModelLimits {
 /// A spec with its weights, RoPE tables and activation memory. One forward at a time.
 class Model {
  public:
-  /// Builds the RoPE tables through `pool`. `table` must outlive the model.
-  static Result<Model> create(ModelSpec spec, Weights weights, const kernels::KernelTable& table,
-                              ComputePool& pool, const ModelLimits& limits);
+  /// Builds the RoPE tables through `pool`; activations and tables lie in memory of `device`.
+  /// `device` and `table` must outlive the model.
+  static Result<Model> create(device::Device& device, ModelSpec spec, Weights weights,
+                              const kernels::KernelTable& table, ComputePool& pool,
+                              const ModelLimits& limits);
 
   const ModelSpec& spec() const { return spec_; }
   const KvLayout& kv_layout() const { return kv_layout_; }
@@ -81,7 +83,7 @@ class Model {
   };
 
   Model() = default;
-  Result<void> allocate_buffers();
+  Result<void> allocate_buffers(device::Device& device);
   /// Lays the buffers out from `base` (null: only counts `bytes`).
   Buffers carve_buffers(std::byte* base, int64_t& bytes) const;
   void embed(const device::ExecContext& context, const ForwardBatch& batch);
@@ -102,7 +104,7 @@ class Model {
   ModelLimits limits_;
   const kernels::KernelTable* table_ = nullptr;
   std::vector<RopeTables> ropes_;
-  HugeMemory activations_;
+  device::Buffer activations_;
   Buffers buffers_;
 };
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "device/cpu_device.h"
 #include "model/config.h"
 #include "model/test_support.h"
 
@@ -189,8 +190,8 @@ class Runner {
 
   Model make_model(const ModelSpec& spec, int64_t max_rows) {
     const auto plan = bind_weights(spec, checkpoint_, WeightDtype::kAuto);
-    auto weights = load_weights(spec, checkpoint_, *plan);
-    auto model = Model::create(spec, std::move(*weights), table_, *pool_,
+    auto weights = load_weights(device_, spec, checkpoint_, *plan);
+    auto model = Model::create(device_, spec, std::move(*weights), table_, *pool_,
                                {.max_rows = max_rows,
                                 .max_logit_rows = max_rows,
                                 .max_sequences = 2,
@@ -231,6 +232,7 @@ class Runner {
 
   TestFolder folder_;
   checkpoint::Checkpoint checkpoint_;
+  device::CpuDevice device_;
   std::unique_ptr<ComputePool> pool_;
   kernels::KernelTable table_;
   Model model_;

@@ -236,12 +236,13 @@ void point_at(Weights& weights, const WeightPlan& plan) {
 
 }  // namespace
 
-Result<Weights> load_weights(const ModelSpec& spec, const Checkpoint& checkpoint,
-                             const WeightPlan& plan, const LoadOptions& options) {
+Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
+                             const Checkpoint& checkpoint, const WeightPlan& plan,
+                             const LoadOptions& options) {
   Weights weights;
   weights.kind = plan.kind;
   weights.layers.resize(spec.layers.size());
-  weights.memory = TRY(HugeMemory::allocate(plan.memory_bytes));
+  weights.memory = TRY(device.allocate(plan.memory_bytes));
   const auto pool = TRY(ComputePool::create(options.threads));
   Loader loader(checkpoint, plan, options, weights.memory.data());
   TRY(loader.run(*pool));

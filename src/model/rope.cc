@@ -131,25 +131,21 @@ RopeFrequencies rope_frequencies(const RopeSpec& spec, int64_t max_model_len) {
   return out;
 }
 
-Result<RopeTables> build_rope_tables(const RopeSpec& spec, int64_t max_model_len,
-                                     ComputePool& pool) {
+Result<RopeTables> build_rope_tables(device::Device& device, const RopeSpec& spec,
+                                     int64_t max_model_len, ComputePool& pool) {
   const RopeFrequencies frequencies = rope_frequencies(spec, max_model_len);
   const auto half = static_cast<int64_t>(frequencies.inv_freq.size());
   RopeTables tables;
   tables.rotary_dim = spec.rotary_dim;
-  tables.memory = TRY(HugeMemory::allocate(2 * max_model_len * half * int64_t{sizeof(float)}));
+  tables.memory = TRY(device.allocate(2 * max_model_len * half * int64_t{sizeof(float)}));
   auto* const cos = reinterpret_cast<float*>(tables.memory.data());
   float* const sin = cos + max_model_len * half;
   const int64_t items = (max_model_len + kPositionsPerItem - 1) / kPositionsPerItem;
   pool.run(items, [&](int64_t item, int) {
-    const int64_t end = std::min(max_model_len, (item + 1) * kPositionsPerItem);
-    for (int64_t at = item * kPositionsPerItem * half; at < end * half; at++) {
-      const auto position = static_cast<float>(at / half);
-      const auto [s, c] =
-          kernels::sin_cos_f32(position * frequencies.inv_freq[static_cast<size_t>(at % half)]);
-      cos[at] = c * frequencies.attention_factor;
-      sin[at] = s * frequencies.attention_factor;
-    }
+    const int64_t first = item * kPositionsPerItem;
+    kernels::build_rope_table(frequencies.inv_freq, first,
+                              std::min(kPositionsPerItem, max_model_len - first),
+                              frequencies.attention_factor, cos + first * half, sin + first * half);
   });
   tables.cos = cos;
   tables.sin = sin;

@@ -8,7 +8,7 @@
 
 #include "base/compute_pool.h"
 #include "base/status.h"
-#include "model/huge_memory.h"
+#include "device/device.h"
 #include "model/spec.h"
 
 namespace strata::model {
@@ -22,14 +22,14 @@ struct RopeFrequencies {
 RopeFrequencies rope_frequencies(const RopeSpec& spec, int64_t max_model_len);
 
 struct RopeTables {
-  HugeMemory memory;
+  device::Buffer memory;
   const float* cos = nullptr;  // [max_model_len][rotary_dim / 2], in memory
   const float* sin = nullptr;
   int64_t rotary_dim = 0;
 };
 
 /// Work items of 64 positions over `pool`.
-Result<RopeTables> build_rope_tables(const RopeSpec& spec, int64_t max_model_len,
-                                     ComputePool& pool);
+Result<RopeTables> build_rope_tables(device::Device& device, const RopeSpec& spec,
+                                     int64_t max_model_len, ComputePool& pool);
 
 }  // namespace strata::model

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <string>
 
+#include "device/cpu_device.h"
+
 namespace strata::model {
 namespace {
 
@@ -127,7 +129,9 @@ TEST(Rope, TablesHoldTheRotationOfEveryPosition) {
                       .original_max_position = 256};
   const RopeFrequencies frequencies = rope_frequencies(spec, 300);
   const auto one = *ComputePool::create(1), two = *ComputePool::create(2);
-  const auto tables = build_rope_tables(spec, 300, *two), same = build_rope_tables(spec, 300, *one);
+  device::CpuDevice device;
+  const auto tables = build_rope_tables(device, spec, 300, *two);
+  const auto same = build_rope_tables(device, spec, 300, *one);
   ASSERT_TRUE(tables.has_value());
   EXPECT_EQ(tables->rotary_dim, 16);
   for (size_t at = 0; at < 300 * 8; at++) {

@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
-#include "model/huge_memory.h"
+#include "device/device.h"
 #include "model/spec.h"
 #include "tensor/pack.h"
 #include "tensor/packed.h"
@@ -71,7 +71,7 @@ struct Weights {
   tensor::PackedMatrix head;  // the embedding's memory where tied
   const float* final_norm = nullptr;
   std::vector<LayerWeights> layers;
-  HugeMemory memory;
+  device::Buffer memory;
 };
 
 struct LoadOptions {
@@ -82,9 +82,10 @@ struct LoadOptions {
   std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
-/// Reads every tensor. Needs the weights' memory and a few MB per thread. Failures name file,
-/// tensor and offset.
-Result<Weights> load_weights(const ModelSpec& spec, const checkpoint::Checkpoint& checkpoint,
-                             const WeightPlan& plan, const LoadOptions& options = {});
+/// Reads every tensor into memory of `device`, which must outlive the weights. Needs the weights'
+/// memory and a few MB per thread. Failures name file, tensor and offset.
+Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
+                             const checkpoint::Checkpoint& checkpoint, const WeightPlan& plan,
+                             const LoadOptions& options = {});
 
 }  // namespace strata::model

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/fault_env.h"
+#include "device/cpu_device.h"
 #include "model/config.h"
 #include "model/test_support.h"
 #include "tensor/float_bits.h"
@@ -205,7 +206,8 @@ TEST_P(Loading, EveryTensorArrivesInItsPlace) {
                               EXPECT_EQ(total, plan->read_bytes);
                               last = done;
                             }};
-  const auto weights = load_weights(spec, checkpoint, *plan, options);
+  device::CpuDevice device;
+  const auto weights = load_weights(device, spec, checkpoint, *plan, options);
   ASSERT_TRUE(weights.has_value()) << weights.error().message();
   EXPECT_EQ(last, plan->read_bytes);
   expect_matrix(weights->embedding, tensors["model.embed_tokens.weight"]);
@@ -252,7 +254,8 @@ TEST(Loading, TensorsReadInManyPiecesArriveWhole) {
   const TestFolder folder(tensors);
   const auto checkpoint = folder.open();
   const auto plan = bind_weights(config->spec, checkpoint, WeightDtype::kAuto);
-  const auto weights = load_weights(config->spec, checkpoint, *plan, {.threads = 3});
+  device::CpuDevice device;
+  const auto weights = load_weights(device, config->spec, checkpoint, *plan, {.threads = 3});
   ASSERT_TRUE(weights.has_value());
   expect_matrix(weights->embedding, tensors["model.embed_tokens.weight"]);
   expect_matrix(weights->head, tensors["lm_head.weight"]);
@@ -265,7 +268,8 @@ TEST(Loading, TiedHeadIsTheEmbeddingsMemoryUnlessItDiffers) {
     const TestFolder folder(tensors);
     const auto checkpoint = folder.open();
     const auto plan = bind_weights(spec, checkpoint, WeightDtype::kAuto);
-    const auto weights = load_weights(spec, checkpoint, *plan);
+    device::CpuDevice device;
+    const auto weights = load_weights(device, spec, checkpoint, *plan);
     return weights->head.data == weights->embedding.data;
   };
   EXPECT_TRUE(head_is_shared());
@@ -284,7 +288,8 @@ TEST(LoadingFaults, EveryFailedReadIsReportedWithTheTensor) {
     const auto checkpoint = checkpoint::Checkpoint::open(env, folder.path());
     if (!checkpoint) continue;
     const auto plan = bind_weights(spec, *checkpoint, WeightDtype::kAuto);
-    const auto weights = load_weights(spec, *checkpoint, *plan);
+    device::CpuDevice device;
+    const auto weights = load_weights(device, spec, *checkpoint, *plan);
     if (weights) break;
     failures++;
     const std::string message = weights.error().message();
@@ -303,20 +308,10 @@ TEST(LoadingFaults, AWeightThatF16CannotHoldIsNamed) {
   const TestFolder folder(tensors);
   const auto checkpoint = folder.open();
   const auto plan = bind_weights(spec, checkpoint, WeightDtype::kF16);
-  const auto weights = load_weights(spec, checkpoint, *plan);
+  device::CpuDevice device;
+  const auto weights = load_weights(device, spec, checkpoint, *plan);
   ASSERT_FALSE(weights.has_value());
   EXPECT_NE(weights.error().message().find("model.layers.1.mlp.up_proj.weight"), std::string::npos);
-}
-
-TEST(HugeMemory, IsAlignedZeroedAndRefusedPolitely) {
-  const auto memory = HugeMemory::allocate(5 << 20);
-  ASSERT_TRUE(memory.has_value());
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(memory->data()) % (2 << 20), 0u);
-  EXPECT_EQ(memory->bytes(), 6 << 20);
-  EXPECT_EQ(memory->data()[(6 << 20) - 1], std::byte{0});
-  const auto refused = HugeMemory::allocate(int64_t{1} << 60);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, Code::kResourceLimit);
 }
 
 }  // namespace

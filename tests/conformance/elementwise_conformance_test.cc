@@ -156,7 +156,7 @@ TEST(ElementwiseConformance, Rope) {
     std::vector<float> inv_freq(static_cast<size_t>(rotary / 2));
     default_inv_freq(10000.0f, rotary, inv_freq);
     std::vector<float> cos(static_cast<size_t>(kPositions * rotary / 2)), sin(cos.size());
-    build_rope_table(inv_freq, kPositions, 1.0f, cos.data(), sin.data());
+    build_rope_table(inv_freq, 0, kPositions, 1.0f, cos.data(), sin.data());
     std::vector<int32_t> positions;
     for (int64_t row = 0; row < kRows; row++)
       positions.push_back(static_cast<int32_t>(row * 29 % kPositions));
