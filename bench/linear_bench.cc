@@ -93,6 +93,7 @@ std::vector<NamedKernels> available_kernels() {
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx2) found.push_back({"avx2", kLinearAvx2});
   if (cpu.avx512) found.push_back({"avx512", kLinearAvx512});
+  if (cpu.avx512_bf16) found.push_back({"avx512_bf16", kLinearAvx512Bf16});
   if (cpu.amx_bf16) found.push_back({"amx", kLinearAmx});
 #endif
   return found;

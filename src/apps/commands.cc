@@ -25,7 +25,7 @@ constexpr ConfigField kInspectFields[] = {
     {.name = "isa",
      .kind = FieldKind::kChoice,
      .fallback = "auto",
-     .choices = "auto|scalar|avx2|avx512|amx",
+     .choices = "auto|scalar|avx2|avx512|avx512_bf16|amx",
      .help = "instruction set whose kernels to name"},
     {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
 };
@@ -66,7 +66,7 @@ constexpr ConfigField kKernelsFields[] = {
     {.name = "isa",
      .kind = FieldKind::kChoice,
      .fallback = "auto",
-     .choices = "auto|scalar|avx2|avx512|amx",
+     .choices = "auto|scalar|avx2|avx512|avx512_bf16|amx",
      .help = "best instruction set to use"},
     {.name = "repeats",
      .kind = FieldKind::kInteger,

@@ -61,6 +61,7 @@ std::string machine_class(const engine::MachineFacts& facts) {
   switch (facts.isas.empty() ? kernels::Isa::kScalar : facts.isas.back()) {
     case kernels::Isa::kAmx:
       return "AMX";
+    case kernels::Isa::kAvx512Bf16:
     case kernels::Isa::kAvx512:
       return "AVX-512 without AMX";
     case kernels::Isa::kAvx2:

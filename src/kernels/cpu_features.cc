@@ -36,7 +36,7 @@ bool tiles_granted() {
 }
 
 CpuFeatures detect() {
-  unsigned a = 0, b = 0, c = 0, d = 0, leaf1_c = 0;
+  unsigned a = 0, b = 0, c = 0, d = 0, leaf1_c = 0, leaf71_a = 0, e = 0;
   CpuFeatures found;
   if (__get_cpuid(1, &a, &b, &leaf1_c, &d) == 0 || !bit(leaf1_c, 27)) return found;  // OSXSAVE
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return found;
@@ -44,6 +44,9 @@ CpuFeatures detect() {
   found.avx2 = covers(state, 0x6) && bit(b, 5) && bit(leaf1_c, 12) && bit(leaf1_c, 29);
   found.avx512 =
       found.avx2 && covers(state, 0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);
+  if (found.avx512 && a >= 1 && __get_cpuid_count(7, 1, &leaf71_a, &e, &e, &e) != 0) {
+    found.avx512_bf16 = bit(leaf71_a, 5);
+  }
   found.amx_bf16 =
       found.avx512 && covers(state, 0x60000) && bit(d, 22) && bit(d, 24) && tiles_granted();
   return found;

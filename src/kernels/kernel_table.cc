@@ -15,8 +15,11 @@ struct IsaName {
   Isa isa;
   std::string_view name;
 };
-constexpr IsaName kIsaNames[] = {
-    {Isa::kScalar, "scalar"}, {Isa::kAvx2, "avx2"}, {Isa::kAvx512, "avx512"}, {Isa::kAmx, "amx"}};
+constexpr IsaName kIsaNames[] = {{Isa::kScalar, "scalar"},
+                                 {Isa::kAvx2, "avx2"},
+                                 {Isa::kAvx512, "avx512"},
+                                 {Isa::kAvx512Bf16, "avx512_bf16"},
+                                 {Isa::kAmx, "amx"}};
 
 }  // namespace
 
@@ -32,7 +35,7 @@ Result<Isa> parse_isa(std::string_view name) {
     if (row.name == name) return row.isa;
   }
   return fail(Code::kInvalidArgument, "instruction set", std::string(name),
-              "scalar, avx2, avx512 or amx");
+              "scalar, avx2, avx512, avx512_bf16 or amx");
 }
 
 std::vector<Isa> available_isas() {
@@ -40,6 +43,7 @@ std::vector<Isa> available_isas() {
   std::vector<Isa> isas = {Isa::kScalar};
   if (cpu.avx2) isas.push_back(Isa::kAvx2);
   if (cpu.avx512) isas.push_back(Isa::kAvx512);
+  if (cpu.avx512_bf16) isas.push_back(Isa::kAvx512Bf16);
   if (cpu.amx_bf16) isas.push_back(Isa::kAmx);
   return isas;
 }

@@ -14,7 +14,7 @@
 
 namespace strata::kernels {
 
-enum class Isa : uint8_t { kScalar, kAvx2, kAvx512, kAmx };
+enum class Isa : uint8_t { kScalar, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 std::string_view isa_name(Isa isa);
 Result<Isa> parse_isa(std::string_view name);

@@ -48,7 +48,7 @@ TEST(KernelTable, EverySlotIsFilledWithinTheLimit) {
 
 TEST(KernelTable, RefusesASetThatTheCpuLacks) {
   const std::vector<Isa> isas = available_isas();
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx}) {
     if (std::find(isas.begin(), isas.end(), isa) != isas.end()) continue;
     const auto table = make_cpu_kernel_table(isa);
     ASSERT_FALSE(table.has_value());
@@ -58,7 +58,7 @@ TEST(KernelTable, RefusesASetThatTheCpuLacks) {
 }
 
 TEST(KernelTable, NamesOfSetsRoundTrip) {
-  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAmx})
+  for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16, Isa::kAmx})
     EXPECT_EQ(parse_isa(isa_name(isa)), isa);
   const auto wrong = parse_isa("sse9");
   ASSERT_FALSE(wrong.has_value());

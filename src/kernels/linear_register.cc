@@ -48,6 +48,9 @@ void register_linear_ops(KernelTable& table, Isa isa) {
       return register_kernels<kLinearAvx2>(table, isa);
     case Isa::kAvx512:
       return register_kernels<kLinearAvx512>(table, isa);
+    case Isa::kAvx512Bf16:
+      table.linear[0] = {linear_op<kLinearAvx512Bf16, 0>, isa};
+      return;
     case Isa::kAmx:
       table.linear[0] = {linear_op<kLinearAmx, 0>, isa};
       return;

@@ -33,6 +33,7 @@ struct PeakRow {
 std::vector<PeakRow> peak_rows() {
   const CpuFeatures& cpu = cpu_features();
   return {{PeakUnit::kAmxBf16, "amx_bf16", cpu.amx_bf16, peak_amx_bf16, 3'000'000},
+          {PeakUnit::kDotBf16, "dot_bf16", cpu.avx512_bf16, peak_dot_bf16, 40'000'000},
           {PeakUnit::kFma512, "fma_512", cpu.avx512, peak_fma_512, 40'000'000},
           {PeakUnit::kFma256, "fma_256", cpu.avx2, peak_fma_256, 80'000'000}};
 }
@@ -91,6 +92,8 @@ std::string_view peak_unit_name(PeakUnit unit) {
       return "fma_256";
     case PeakUnit::kFma512:
       return "fma_512";
+    case PeakUnit::kDotBf16:
+      return "dot_bf16";
     case PeakUnit::kAmxBf16:
       return "amx_bf16";
   }

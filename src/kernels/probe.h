@@ -13,7 +13,7 @@
 namespace strata::kernels {
 
 /// Arithmetic units that a product can run on.
-enum class PeakUnit { kFma256, kFma512, kAmxBf16 };
+enum class PeakUnit { kFma256, kFma512, kDotBf16, kAmxBf16 };
 
 std::string_view peak_unit_name(PeakUnit unit);
 

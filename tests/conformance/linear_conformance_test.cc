@@ -34,13 +34,15 @@ struct Variant {
 std::vector<Variant> variants() {
   std::vector<Variant> found = {{"wide_on_scalar16", kWideOnScalar16},
                                 {"narrow_on_scalar16", kNarrowOnScalar16},
-                                {"emulated_amx", kEmulatedAmx}};
+                                {"emulated_amx", kEmulatedAmx},
+                                {"emulated_dot", kEmulatedDot}};
 #if defined(__x86_64__)
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx2) found.push_back({"avx2", kLinearAvx2});
   if (cpu.avx2) found.push_back({"wide_on_avx2", kWideOnAvx2});
   if (cpu.avx512) found.push_back({"avx512", kLinearAvx512});
   if (cpu.avx512) found.push_back({"narrow_on_avx512", kNarrowOnAvx512});
+  if (cpu.avx512_bf16) found.push_back({"avx512_bf16", kLinearAvx512Bf16});
   if (cpu.amx_bf16) found.push_back({"amx", kLinearAmx});
 #endif
   return found;

@@ -1,5 +1,4 @@
-// The vector and tile kernels over arrays: compiled without any instruction-set flag.
-#include "kernels/x86/linear_amx_inl.h"
+// The vector kernels over arrays: compiled without any instruction-set flag.
 #include "kernels/x86/linear_blocking.h"
 #include "kernels/x86/linear_fma_inl.h"
 #include "linear_variants.h"
@@ -8,6 +7,5 @@ namespace strata::kernels {
 
 STRATA_LINEAR_KERNELS(kWideOnScalar16, simd::Scalar16, WideBlocking);
 STRATA_LINEAR_KERNELS(kNarrowOnScalar16, simd::Scalar16, NarrowBlocking);
-const LinearKernels kEmulatedAmx[3] = {amx_kernels<EmulatedTiles, simd::Scalar16>(), {}, {}};
 
 }  // namespace strata::kernels

@@ -1,5 +1,5 @@
-// Linear kernels that no table uses: each blocking on another vector backend, and AMX on emulated
-// tiles. They exist so that blockings which the machine at hand cannot run are still exercised on
+// Linear kernels that no table uses: each blocking on another vector backend, and AMX and
+// pairs of bf16 on emulated units. They exist so that blockings which the machine at hand cannot run are still exercised on
 // it.
 #pragma once
 
@@ -10,6 +10,7 @@ namespace strata::kernels {
 extern const LinearKernels kWideOnScalar16[3];
 extern const LinearKernels kNarrowOnScalar16[3];
 extern const LinearKernels kEmulatedAmx[3];  // bf16 only
+extern const LinearKernels kEmulatedDot[3];  // bf16 only
 #if defined(__x86_64__)
 extern const LinearKernels kWideOnAvx2[3];      // call only where the CPU has AVX2
 extern const LinearKernels kNarrowOnAvx512[3];  // call only where the CPU has AVX-512

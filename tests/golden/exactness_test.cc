@@ -158,7 +158,9 @@ bool cpu_must_have(const std::string& isa) {
     return std::ranges::all_of(names, [&](const char* name) { return flags.contains(name); });
   };
   return isa == "scalar" || (isa == "avx2" && has({"avx2", "fma", "f16c"})) ||
-         (isa == "avx512" && has({"avx512f", "avx512bw", "avx512vl", "avx512dq"}));
+         (isa == "avx512" && has({"avx512f", "avx512bw", "avx512vl", "avx512dq"})) ||
+         (isa == "avx512_bf16" &&
+          has({"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16"}));
 }
 
 class Exactness : public testing::TestWithParam<const char*> {};
@@ -180,7 +182,7 @@ void expect_same_on_every_isa(const Bench& bench) {
   const auto expected = bench.run({"--isa", "scalar"});
   ASSERT_EQ(expected.exit_code, 0) << expected.errors;
   ASSERT_EQ(expected.logits.size(), bench.count());
-  for (const std::string isa : {"auto", "avx2", "avx512", "amx"}) {
+  for (const std::string isa : {"auto", "avx2", "avx512", "avx512_bf16", "amx"}) {
     const auto actual = bench.run({"--isa", isa});
     if (actual.exit_code == kUnavailable && isa != "auto") {
       EXPECT_FALSE(cpu_must_have(isa)) << isa << " was refused on a CPU that has it";

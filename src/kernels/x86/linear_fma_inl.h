@@ -1,11 +1,8 @@
 // Linear kernels on FMA units, for a vector backend V (simd/vec16.h) and a blocking B. Included by
-// one unit per instruction set.
-//
-// Order of work in an item: for each panel of 32 outputs, for each stretch of chunks (its weights
-// stay in L1), for each group of rows: per chunk the even and the odd chain of every (row, output)
-// in registers, then one addition into sums that live in L1. Bound: at few rows the bytes of w,
-// read in address order; at many rows the FMA units, which is why the inner loop holds group rows x
-// tiles x parities chains at once. bench/linear_bench.cc measures both.
+// one unit per instruction set. The walk over an item is linear_item_inl.h's; here is one chunk:
+// the even and the odd chain of every (row, output) in registers, then one addition into the sums.
+// Bound at many rows: the FMA units, which is why the inner loop holds group rows x tiles x
+// parities chains at once. bench/linear_bench.cc measures it.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +10,10 @@
 
 #include "kernels/linear_kernels.h"
 #include "kernels/simd/vec16.h"
-#include "kernels/x86/linear_finish_inl.h"
+#include "kernels/x86/linear_item_inl.h"
 
 namespace strata::kernels {
 namespace {
-
-constexpr int64_t kDeep = 32;  // of K in a chunk
 
 // Pairs of k that the chains unroll. With prefetches in the loop it stays a loop of four: unrolled
 // whole, the compiler moves the prefetches together and their burst stalls the line fill buffers (a
@@ -150,11 +145,16 @@ STRATA_KERNEL_INLINE void chunk_passes(const std::byte* w, const float* x, float
   }
 }
 
-/// `chunks` chunks of R rows x a panel.
-template <class V, class W, class B, int R, bool kAhead>
-[[gnu::noinline]] void group_times_panel(const std::byte* w, const float* x, float* sums,
-                                         int64_t chunks, int64_t ahead) {
-  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+/// The chunk kernels of a vector backend V, weights of type W and a blocking B (linear_item_inl.h).
+template <class V, class W, class B>
+struct FmaChunks : B {
+  using Vec = V;
+  using X = float;
+  static constexpr int64_t kPanelBytes = 2 * W::kTileBytes;  // of a chunk
+
+  template <int R, bool kAhead>
+  STRATA_KERNEL_INLINE static void chunk(const std::byte* w, const float* x, float* sums,
+                                         int64_t ahead) {
     if constexpr (R <= B::kBothTilesRows && R > B::kOneTileRows) {
       chunk_both<V, W, R, 2, kAhead>(w, x, sums, ahead);
     } else if constexpr (R <= B::kBothChainsRows) {
@@ -164,68 +164,8 @@ template <class V, class W, class B, int R, bool kAhead>
       chunk_passes<V, W, R, kAhead>(w, x, sums, ahead);
       chunk_passes<V, W, R, kAhead>(w + W::kTileBytes, x, sums + kWide, ahead);
     }
-    w += 2 * W::kTileBytes;
-    x += R * kDeep;
   }
-}
-
-template <class V, class W, class B, bool kAhead>
-STRATA_KERNEL_INLINE void any_group_times_panel(int64_t rows, const std::byte* w, const float* x,
-                                                float* sums, int64_t chunks, int64_t ahead) {
-  switch (rows) {
-    case 1:
-      return group_times_panel<V, W, B, 1, kAhead>(w, x, sums, chunks, ahead);
-    case 2:
-      return group_times_panel<V, W, B, 2, kAhead>(w, x, sums, chunks, ahead);
-    case 3:
-      return group_times_panel<V, W, B, 3, kAhead>(w, x, sums, chunks, ahead);
-    case 4:
-      return group_times_panel<V, W, B, 4, kAhead>(w, x, sums, chunks, ahead);
-    case 5:
-      return group_times_panel<V, W, B, 5, kAhead>(w, x, sums, chunks, ahead);
-    default:
-      return group_times_panel<V, W, B, 6, kAhead>(w, x, sums, chunks, ahead);
-  }
-}
-
-/// One panel times a block of rows, cut in depth so that a stretch of weights stays in L1 for all
-/// groups of rows.
-template <class V, class W, class B>
-STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& groups,
-                                     const std::byte* w, float* sums) {
-  constexpr int64_t kStretchBytes = B::kStretchChunks * 2 * W::kTileBytes;
-  const float* x = static_cast<const float*>(item.x);
-  for (int64_t chunk = 0; chunk < item.chunks; chunk += B::kStretchChunks) {
-    const int64_t chunks =
-        item.chunks - chunk < B::kStretchChunks ? item.chunks - chunk : B::kStretchChunks;
-    const std::byte* from = w + chunk * 2 * W::kTileBytes;
-    for (int64_t g = 0; g < groups.groups; g++) {
-      const int64_t row = groups.begin(g), rows = groups.count(g);
-      const float* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
-      float* group_sums = sums + row * 2 * kWide;
-      // The first group brings in the weights that all groups need next.
-      if (g == 0) {
-        const int64_t ahead = groups.groups == 1 ? B::kAheadBytes : kStretchBytes;
-        any_group_times_panel<V, W, B, true>(rows, from, group_x, group_sums, chunks, ahead);
-      } else {
-        any_group_times_panel<V, W, B, false>(rows, from, group_x, group_sums, chunks, 0);
-      }
-    }
-  }
-}
-
-template <class V, class W, class B>
-void run_linear_item(const LinearItem& item) {
-  alignas(64) float sums[B::kBlockRows * 2 * kWide];
-  const RowGroups groups = RowGroups::cut(item.rows, B::kGroupRows);
-  for (int64_t panel = 0; panel < item.panels; panel++) {
-    const std::byte* w = item.w + panel * item.chunks * 2 * W::kTileBytes;
-    for (int64_t i = 0; i < item.rows * 2 * kWide; i += kWide) V::store(sums + i, V::zero());
-    panel_sums<V, W, B>(item, groups, w, sums);
-    const int64_t left = item.cols - panel * 2 * kWide;
-    finish_panel<V>(sums, item, panel * 2 * kWide, left < 2 * kWide ? left : 2 * kWide);
-  }
-}
+};
 
 template <class V>
 void pack_bf16_rows(const PackRowsArgs& args) {
@@ -257,7 +197,7 @@ void pack_f32_rows(const PackRowsArgs& args) {
 
 template <class V, template <class> class W, class B>
 constexpr LinearKernels linear_kernels(void (*pack)(const PackRowsArgs&)) {
-  return {B::kGroupRows, B::kBlockRows, 4, pack, run_linear_item<V, W<V>, B>};
+  return {B::kGroupRows, B::kBlockRows, 4, pack, run_linear_item<FmaChunks<V, W<V>, B>>};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace strata::kernels {
 
 extern const LinearKernels kLinearAvx2[3];
 extern const LinearKernels kLinearAvx512[3];
-extern const LinearKernels kLinearAmx[3];  // bf16 only; the others are empty
+// bf16 only; the others are empty
+extern const LinearKernels kLinearAvx512Bf16[3];
+extern const LinearKernels kLinearAmx[3];
 
 }  // namespace strata::kernels

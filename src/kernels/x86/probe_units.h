@@ -10,6 +10,8 @@ namespace strata::kernels {
 /// finite operands.
 double peak_fma_256(int64_t iterations);
 double peak_fma_512(int64_t iterations);
+/// VDPBF16PS on 512-bit registers.
+double peak_dot_bf16(int64_t iterations);
 /// 2 x 2 accumulator tiles whose operands are loaded again from L1 in every round, as a product
 /// must.
 double peak_amx_bf16(int64_t iterations);

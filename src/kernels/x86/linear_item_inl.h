@@ -1,0 +1,99 @@
+// The walk over a work item of a linear op, for the chunk kernels C of one kind of arithmetic unit
+// (linear_fma_inl.h, linear_dot_inl.h).
+//
+// Order of work: for each panel of 32 outputs, for each stretch of chunks (its weights stay in L1),
+// for each group of rows: C's chunks, which add into sums that live in L1. Bound at few rows: the
+// bytes of w, read in address order.
+//
+// C offers Vec (simd/vec16.h), X (element of a packed operand), kPanelBytes (weights of a chunk of
+// a panel), the numbers of a blocking (linear_blocking.h) and
+//   chunk<R, kAhead>(w, x, sums, ahead): sums[R][32] += one chunk of R rows; with kAhead it
+//   prefetches the weights that lie `ahead` bytes further on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/linear_kernels.h"
+#include "kernels/simd/vec16.h"
+#include "kernels/x86/linear_finish_inl.h"
+
+namespace strata::kernels {
+namespace {
+
+constexpr int64_t kDeep = 32;  // of K in a chunk
+
+/// `chunks` chunks of R rows x a panel.
+template <class C, int R, bool kAhead>
+[[gnu::noinline]] void group_times_panel(const std::byte* w, const typename C::X* x, float* sums,
+                                         int64_t chunks, int64_t ahead) {
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    C::template chunk<R, kAhead>(w, x, sums, ahead);
+    w += C::kPanelBytes;
+    x += R * kDeep;
+  }
+}
+
+template <class C, bool kAhead>
+STRATA_KERNEL_INLINE void any_group_times_panel(int64_t rows, const std::byte* w,
+                                                const typename C::X* x, float* sums, int64_t chunks,
+                                                int64_t ahead) {
+  static_assert(C::kGroupRows == 6);
+  switch (rows) {
+    case 1:
+      return group_times_panel<C, 1, kAhead>(w, x, sums, chunks, ahead);
+    case 2:
+      return group_times_panel<C, 2, kAhead>(w, x, sums, chunks, ahead);
+    case 3:
+      return group_times_panel<C, 3, kAhead>(w, x, sums, chunks, ahead);
+    case 4:
+      return group_times_panel<C, 4, kAhead>(w, x, sums, chunks, ahead);
+    case 5:
+      return group_times_panel<C, 5, kAhead>(w, x, sums, chunks, ahead);
+    default:
+      return group_times_panel<C, 6, kAhead>(w, x, sums, chunks, ahead);
+  }
+}
+
+/// One panel times a block of rows, cut in depth so that a stretch of weights stays in L1 for all
+/// groups of rows.
+template <class C>
+STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& groups,
+                                     const std::byte* w, float* sums) {
+  constexpr int64_t kStretchBytes = C::kStretchChunks * C::kPanelBytes;
+  const auto* x = static_cast<const typename C::X*>(item.x);
+  for (int64_t chunk = 0; chunk < item.chunks; chunk += C::kStretchChunks) {
+    const int64_t chunks =
+        item.chunks - chunk < C::kStretchChunks ? item.chunks - chunk : C::kStretchChunks;
+    const std::byte* from = w + chunk * C::kPanelBytes;
+    for (int64_t g = 0; g < groups.groups; g++) {
+      const int64_t row = groups.begin(g), rows = groups.count(g);
+      const auto* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
+      float* group_sums = sums + row * 2 * kWide;
+      // The first group brings in the weights that all groups need next.
+      if (g == 0) {
+        const int64_t ahead = groups.groups == 1 ? C::kAheadBytes : kStretchBytes;
+        any_group_times_panel<C, true>(rows, from, group_x, group_sums, chunks, ahead);
+      } else {
+        any_group_times_panel<C, false>(rows, from, group_x, group_sums, chunks, 0);
+      }
+    }
+  }
+}
+
+template <class C>
+void run_linear_item(const LinearItem& item) {
+  using V = typename C::Vec;
+  alignas(64) float sums[C::kBlockRows * 2 * kWide];
+  const RowGroups groups = RowGroups::cut(item.rows, C::kGroupRows);
+  for (int64_t panel = 0; panel < item.panels; panel++) {
+    const std::byte* w = item.w + panel * item.chunks * C::kPanelBytes;
+    for (int64_t i = 0; i < item.rows * 2 * kWide; i += kWide) V::store(sums + i, V::zero());
+    panel_sums<C>(item, groups, w, sums);
+    const int64_t left = item.cols - panel * 2 * kWide;
+    finish_panel<V>(sums, item, panel * 2 * kWide, left < 2 * kWide ? left : 2 * kWide);
+  }
+}
+
+}  // namespace
+}  // namespace strata::kernels
