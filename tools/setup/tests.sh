@@ -121,21 +121,21 @@ test_quick() {
 }
 
 test_all() {
-  steps 4
+  steps 5
   need build test format
   begin_reports
   release_phase 'quick|full'
   asan_phase
+  tsan_phase
   format_phase
   finish
 }
 
 test_nightly() {
-  steps 5
+  steps 4
   need build test nightly
   begin_reports
   release_phase 'quick|full|nightly'
-  tsan_phase
   clang_tidy_phase
   aarch64_phase
   finish
