@@ -116,10 +116,11 @@ TEST(Flags, NamesThatOthersScriptAgainstAreThere) {
   for (const Command& command : all_commands()) {
     if (command.name == "generate") help = command_help(command);
   }
-  for (const char* flag : {"--prompts", "--out", "--logits", "--dtype auto|f32|f16|bf16",
-                           "--temperature", "--max-tokens", "--ignore-eos", "--seed", "--threads",
-                           "--isa auto|scalar|avx2|avx512|avx512_bf16|amx", "--prefill-chunk", "--max-num-seqs",
-                           "--kv-blocks", "--max-model-len", "--chat", "--json", "--revision"}) {
+  for (const char* flag :
+       {"--prompts", "--out", "--logits", "--dtype auto|f32|f16|bf16", "--temperature",
+        "--max-tokens", "--ignore-eos", "--seed", "--threads",
+        "--isa auto|scalar|avx2|avx512|avx512_bf16|amx", "--prefill-chunk", "--max-num-seqs",
+        "--kv-blocks", "--max-model-len", "--chat", "--json", "--revision"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }

@@ -1,6 +1,6 @@
-// Linear kernels that no table uses: each blocking on another vector backend, and AMX and
-// pairs of bf16 on emulated units. They exist so that blockings which the machine at hand cannot run are still exercised on
-// it.
+// Linear kernels that no table uses: each blocking on another vector backend, and AMX and pairs of
+// bf16 on emulated units. They exist so that blockings which the machine at hand cannot run are
+// still exercised on it.
 #pragma once
 
 #include "kernels/linear_kernels.h"
