@@ -45,6 +45,9 @@ void register_attention_ops(KernelTable& table, Isa isa) {
       return register_kernels<kAttentionAvx2>(table, isa);
     case Isa::kAvx512:
       return register_kernels<kAttentionAvx512>(table, isa);
+    case Isa::kAvx512Bf16:
+      table.attention[0] = {attention_op<kAttentionAvx512Bf16, 0>, isa};
+      return;
 #endif
     default:
       return;

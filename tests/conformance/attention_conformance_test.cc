@@ -31,13 +31,15 @@ struct Variant {
 
 std::vector<Variant> variants() {
   std::vector<Variant> found = {{"small_wide_on_scalar16", kSmallWideOnScalar16},
-                                {"small_narrow_on_scalar16", kSmallNarrowOnScalar16}};
+                                {"small_narrow_on_scalar16", kSmallNarrowOnScalar16},
+                                {"emulated_dot", kEmulatedDotAttention}};
 #if defined(__x86_64__)
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx2) found.push_back({"avx2", kAttentionAvx2});
   if (cpu.avx2) found.push_back({"wide_on_avx2", kWideAttentionOnAvx2});
   if (cpu.avx512) found.push_back({"avx512", kAttentionAvx512});
   if (cpu.avx512) found.push_back({"narrow_on_avx512", kNarrowAttentionOnAvx512});
+  if (cpu.avx512_bf16) found.push_back({"avx512_bf16", kAttentionAvx512Bf16});
 #endif
   return found;
 }

@@ -20,6 +20,7 @@ struct SmallNarrow {
 }  // namespace
 
 STRATA_ATTENTION_KERNELS(kSmallWideOnScalar16, simd::Scalar16, SmallWide);
+STRATA_PAIR_ATTENTION_KERNELS(kEmulatedDotAttention, EmulatedDot<simd::Scalar16>, SmallWide);
 STRATA_ATTENTION_KERNELS(kSmallNarrowOnScalar16, simd::Scalar16, SmallNarrow);
 
 }  // namespace strata::kernels

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/x86/attention_softmax_inl.h"
+#include "kernels/x86/dot.h"
 #include "kernels/x86/tile_rows_inl.h"
 
 namespace strata::kernels {
@@ -27,6 +28,15 @@ struct WideAttention {
 struct NarrowAttention {
   static constexpr int kMaxRows = 6;
   static constexpr int kBothChainsRows = 2;
+};
+
+/// Keys and values of bf16 whose products run on a backend D of dot.h. Operands are pairs, 16 in
+/// the room of a chunk's 32 floats.
+template <class D>
+struct Bf16PairTile {
+  static constexpr int64_t kTileBytes = 1024;
+  static constexpr bool kPairs = true;
+  using Dot = D;
 };
 
 /// What a chunk product reads: a tile of 16 outputs and R operand rows.
@@ -97,11 +107,36 @@ STRATA_KERNEL_INLINE void chain_after_chain(const TileProduct& p, typename V::F 
   for (int r = 0; r < R; r++) sums[r] = V::add(V::load(even_sums + r * kCols), sums[r]);
 }
 
+/// The same from operands in pairs (dot.h) on units that multiply such.
+template <class E, int R, class F>
+STRATA_KERNEL_INLINE void pair_chains(const TileProduct& p, F (&sums)[R]) {
+  using D = typename E::Dot;
+  F e[R], o[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) e[r] = o[r] = D::Vec::zero();
+#pragma GCC unroll 2
+  for (int64_t q = 0; q < (p.pairs + 1) / 2; q++) {
+    typename D::Pairs even, odd;
+    D::chains(p.w + q * 128, p.w + q * 128 + 64, even, odd);
+    fetch_pair<E>(p.fetch, 2 * q);
+    fetch_pair<E>(p.fetch, 2 * q + 1);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      e[r] = D::dot(e[r], D::broadcast(p.x + r * kDepth + 2 * q), even);
+      o[r] = D::dot(o[r], D::broadcast(p.x + r * kDepth + 2 * q + 1), odd);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) sums[r] = D::Vec::add(e[r], o[r]);
+}
+
 /// acc[r] = acc[r] + (e + o), at `stride` from row to row; the first chunk starts from +0.
 template <class V, class E, class B, int R>
 STRATA_KERNEL_INLINE void accumulate(const TileProduct& p, float* acc, int64_t stride, bool first) {
   typename V::F sums[R];
-  if constexpr (R <= B::kBothChainsRows) {
+  if constexpr (E::kPairs) {
+    pair_chains<E, R>(p, sums);
+  } else if constexpr (R <= B::kBothChainsRows) {
     both_chains<V, E, R>(p, sums);
   } else {
     chain_after_chain<V, E, R>(p, sums);
@@ -137,6 +172,10 @@ STRATA_KERNEL_INLINE void value_tile(TileProduct p, float* o, int64_t column_til
   }
 }
 
+STRATA_KERNEL_INLINE void pair_chunks(float* x, int64_t chunks) {
+  for (int64_t chunk = 0; chunk < chunks; chunk++) pair_chunk(x + chunk * kDepth);
+}
+
 template <class V, class E, class B, bool kRound, int R>
 [[gnu::noinline]] void split_rows(const AttentionSplit& s) {
   const int64_t score_stride = kSplitTiles * R * kDepth;
@@ -148,7 +187,10 @@ template <class V, class E, class B, bool kRound, int R>
       score_tile<V, E, B, R>(p, s.scores + h * score_stride + tile * R * kDepth, s.chunks);
     }
   }
-  for (int64_t h = 0; h < s.heads; h++) softmax_rows<V, kRound>(s, h);
+  for (int64_t h = 0; h < s.heads; h++) {
+    softmax_rows<V, kRound>(s, h);
+    if constexpr (E::kPairs) pair_chunks(s.scores + h * score_stride, s.tiles * R);
+  }
   for (int64_t tile = 0; tile < s.tiles; tile++) {
     const std::byte* ahead = tile + 1 < s.tiles ? s.v[tile + 1] : s.next;
     // P of the keys that nobody sees is +0: their products change nothing.
@@ -173,6 +215,12 @@ void split_block(const AttentionSplit& s) {
   dispatch_rows<V, E, B, kRound>(s, std::make_integer_sequence<int, B::kMaxRows>());
 }
 
+template <class V>
+void prepare_pairs(const AttentionPrepare& a) {
+  prepare_bf16<V>(a);
+  pair_chunks(a.out, a.chunks * a.rows);
+}
+
 template <class V, class E, class B, class Operand>
 constexpr AttentionKernels attention_kernels(void (*prepare)(const AttentionPrepare&)) {
   return {B::kMaxRows,
@@ -193,3 +241,8 @@ constexpr AttentionKernels attention_kernels(void (*prepare)(const AttentionPrep
       attention_kernels<V, Bf16Tile<V>, B, uint16_t>(prepare_bf16<V>), \
       attention_kernels<V, F16Tile<V>, B, float>(prepare_f32<V>),      \
       attention_kernels<V, F32Tile<V>, B, float>(prepare_f32<V>)}
+
+// The same for bf16 alone on a backend D of dot.h.
+#define STRATA_PAIR_ATTENTION_KERNELS(name, D, B) \
+  const AttentionKernels name[3] = {              \
+      attention_kernels<D::Vec, Bf16PairTile<D>, B, uint16_t>(prepare_pairs<D::Vec>), {}, {}}

@@ -8,5 +8,6 @@ namespace strata::kernels {
 
 extern const AttentionKernels kAttentionAvx2[3];
 extern const AttentionKernels kAttentionAvx512[3];
+extern const AttentionKernels kAttentionAvx512Bf16[3];  // bf16 only; the others are empty
 
 }  // namespace strata::kernels

@@ -24,7 +24,7 @@ struct EmulatedDot {
   using Vec = V;
   using Pairs = typename V::I;
 
-  STRATA_KERNEL_INLINE static Pairs broadcast(const uint16_t* pair) {
+  STRATA_KERNEL_INLINE static Pairs broadcast(const void* pair) {
     int32_t both;
     __builtin_memcpy(&both, pair, sizeof both);
     return V::set_int(both);
@@ -48,12 +48,24 @@ struct EmulatedDot {
   }
 };
 
+/// Operands of a chunk, 32 values that are bf16 held as f32, become its 16 pairs in place: for each
+/// quad of k the pair of the even chain, then that of the odd one.
+STRATA_KERNEL_INLINE void pair_chunk(float* x) {
+  for (int quad = 0; quad < 8; quad++) {
+    uint64_t upper, lower;  // two floats each: k and k + 1, k + 2 and k + 3
+    __builtin_memcpy(&upper, x + 4 * quad, sizeof upper);
+    __builtin_memcpy(&lower, x + 4 * quad + 2, sizeof lower);
+    const uint64_t pairs = (upper & 0xffff0000ffff0000) | (lower >> 16 & 0x0000ffff0000ffff);
+    __builtin_memcpy(x + 2 * quad, &pairs, sizeof pairs);
+  }
+}
+
 #if defined(__AVX512BF16__)
 struct Avx512Dot {
   using Vec = simd::Avx512;
   using Pairs = __m512i;
 
-  STRATA_KERNEL_INLINE static Pairs broadcast(const uint16_t* pair) {
+  STRATA_KERNEL_INLINE static Pairs broadcast(const void* pair) {
     int32_t both;
     __builtin_memcpy(&both, pair, sizeof both);
     return _mm512_set1_epi32(both);

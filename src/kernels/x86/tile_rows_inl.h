@@ -13,6 +13,7 @@ namespace {
 template <class V>
 struct Bf16Tile {
   static constexpr int64_t kTileBytes = 1024;
+  static constexpr bool kPairs = false;
   STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
     return V::pair_even(tile + i * 64);
   }
@@ -24,6 +25,7 @@ struct Bf16Tile {
 template <class V>
 struct F16Tile {
   static constexpr int64_t kTileBytes = 1024;
+  static constexpr bool kPairs = false;
   STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
     return V::load_f16(reinterpret_cast<const uint16_t*>(tile) + 32 * i);
   }
@@ -35,6 +37,7 @@ struct F16Tile {
 template <class V>
 struct F32Tile {
   static constexpr int64_t kTileBytes = 2048;
+  static constexpr bool kPairs = false;
   STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
     return V::load(reinterpret_cast<const float*>(tile) + 32 * i);
   }
