@@ -41,19 +41,6 @@ struct Figure {
   double bytes_share = 0;
 };
 
-// Pairs of bf16 numbers about +-0.01: on zeros a core clocks higher than it ever does on data.
-void fill_pairs(ComputePool& pool, std::span<std::byte> memory) {
-  constexpr int64_t kPiece = 1 << 20;
-  pool.run(static_cast<int64_t>(memory.size()) / kPiece, [&](int64_t piece, int) {
-    uint64_t state = static_cast<uint64_t>(piece) * 0x9e3779b97f4a7c15ull + 88172645463325252ull;
-    for (int64_t at = 0; at < kPiece; at += 4) {
-      state = state * 6364136223846793005ull + 1442695040888963407ull;
-      const uint32_t word = (static_cast<uint32_t>(state >> 32) & 0x807f807fu) | 0x3c003c00u;
-      std::memcpy(memory.data() + piece * kPiece + at, &word, sizeof word);
-    }
-  });
-}
-
 class KernelBench {
  public:
   static Result<std::unique_ptr<KernelBench>> create(Env& env, const BenchKernelsArgs& args) {
@@ -77,7 +64,8 @@ class KernelBench {
     bench->workspace_ = TRY(bench->device_.allocate(kernels::workspace_bytes(limits)));
     for (const auto* buffer : {&bench->weights_, &bench->kv_, &bench->x_})
       fill_pairs(*bench->pool_, buffer->span());
-    bench->probe_.emplace(TRY(PeakProbe::create(bench->device_, *bench->pool_, kWeightsBytes)));
+    bench->probe_.emplace(
+        TRY(PeakProbe::create(bench->device_, *bench->pool_, kWeightsBytes, isa)));
     return bench;
   }
   KernelBench(Env& env, const BenchKernelsArgs& args) : env_(env), args_(args) {}

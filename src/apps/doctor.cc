@@ -115,7 +115,8 @@ Result<void> run_doctor(Env& env, const DoctorArgs& args) {
   constexpr int64_t kProbeBytes = int64_t{1}
                                   << 30;  // beyond any cache, small beside any machine's memory
   std::fputs("measuring memory and arithmetic ...\n", stderr);
-  report.peaks = TRY(PeakProbe::create(device, *pool, kProbeBytes)).measure(3);
+  report.peaks =
+      TRY(PeakProbe::create(device, *pool, kProbeBytes, report.facts.isas.back())).measure(3);
   if (!args.disk_folder.empty()) {
     std::fputs("measuring the disk ...\n", stderr);
     report.disk = probe_disk(args.disk_folder);

@@ -72,19 +72,30 @@ std::string machine_class(const engine::MachineFacts& facts) {
   return "scalar";
 }
 
-Result<PeakProbe> PeakProbe::create(device::Device& device, ComputePool& pool, int64_t bytes) {
+void fill_pairs(ComputePool& pool, std::span<std::byte> memory) {
+  constexpr int64_t kPiece = 1 << 20;
+  pool.run(static_cast<int64_t>(memory.size()) / kPiece, [&](int64_t piece, int) {
+    uint64_t state = static_cast<uint64_t>(piece) * 0x9e3779b97f4a7c15ull + 88172645463325252ull;
+    for (int64_t at = 0; at < kPiece; at += 4) {
+      state = state * 6364136223846793005ull + 1442695040888963407ull;
+      const uint32_t word = (static_cast<uint32_t>(state >> 32) & 0x807f807fu) | 0x3c003c00u;
+      std::memcpy(memory.data() + piece * kPiece + at, &word, sizeof word);
+    }
+  });
+}
+
+Result<PeakProbe> PeakProbe::create(device::Device& device, ComputePool& pool, int64_t bytes,
+                                    kernels::Isa isa) {
   device::Buffer memory = TRY(device.allocate(bytes));
-  constexpr int64_t kPiece = 4 << 20;
-  pool.run(bytes / kPiece,
-           [&](int64_t piece, int) { std::memset(memory.data() + piece * kPiece, 1, kPiece); });
-  return PeakProbe(pool, std::move(memory));
+  fill_pairs(pool, memory.span());
+  return PeakProbe(pool, std::move(memory), isa);
 }
 
 MachinePeaks PeakProbe::measure(int repeats) const {
   const SpinScope spin(*pool_);
   MachinePeaks peaks;
   peaks.read_bytes_per_s = kernels::read_bandwidth(*pool_, memory_.span(), repeats);
-  const auto unit = kernels::best_bf16_unit();
+  const auto unit = kernels::best_bf16_unit(isa_);
   if (!unit) return peaks;
   peaks.product_unit = kernels::peak_unit_name(*unit);
   const auto rate = kernels::peak_rate(*pool_, *unit, repeats);

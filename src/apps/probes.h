@@ -3,8 +3,11 @@
 // engine/machine.h's. Decides nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "base/compute_pool.h"
 #include "base/env.h"
@@ -23,6 +26,10 @@ Result<void> probe_io_uring();
 /// The NVIDIA driver's version line, or empty.
 std::string gpu_driver(Env& env);
 
+/// Fills memory with pairs of bf16 numbers about +-0.01: on zeros a core clocks higher than it ever
+/// does on data.
+void fill_pairs(ComputePool& pool, std::span<std::byte> memory);
+
 /// Peaks as of now. Arithmetic: the unit that bf16 products run on best; 0 where there is none.
 struct MachinePeaks {
   double read_bytes_per_s = 0;
@@ -36,15 +43,19 @@ struct MachinePeaks {
 /// `pool` must outlive it.
 class PeakProbe {
  public:
-  static Result<PeakProbe> create(device::Device& device, ComputePool& pool, int64_t bytes);
+  /// Arithmetic is measured on the best unit that kernels up to `isa` use.
+  static Result<PeakProbe> create(device::Device& device, ComputePool& pool, int64_t bytes,
+                                  kernels::Isa isa);
   /// Medians of `repeats` runs each.
   MachinePeaks measure(int repeats) const;
 
  private:
-  PeakProbe(ComputePool& pool, device::Buffer memory) : pool_(&pool), memory_(std::move(memory)) {}
+  PeakProbe(ComputePool& pool, device::Buffer memory, kernels::Isa isa)
+      : pool_(&pool), memory_(std::move(memory)), isa_(isa) {}
 
   ComputePool* pool_;
   device::Buffer memory_;
+  kernels::Isa isa_;
 };
 
 /// Bytes per second of 1 MiB O_DIRECT reads, four in flight, of a temporary file of 256 MiB in

@@ -24,6 +24,7 @@ using ReadLoop = uint64_t (*)(const std::byte* data, size_t bytes);
 struct PeakRow {
   PeakUnit unit;
   std::string_view name;
+  Isa isa;  // whose kernels run on it
   bool available;
   PeakLoop loop;
   int64_t iterations;  // about 0.2 s on a core of 2020 or later
@@ -32,10 +33,11 @@ struct PeakRow {
 #if defined(__x86_64__)
 std::vector<PeakRow> peak_rows() {
   const CpuFeatures& cpu = cpu_features();
-  return {{PeakUnit::kAmxBf16, "amx_bf16", cpu.amx_bf16, peak_amx_bf16, 3'000'000},
-          {PeakUnit::kDotBf16, "dot_bf16", cpu.avx512_bf16, peak_dot_bf16, 40'000'000},
-          {PeakUnit::kFma512, "fma_512", cpu.avx512, peak_fma_512, 40'000'000},
-          {PeakUnit::kFma256, "fma_256", cpu.avx2, peak_fma_256, 80'000'000}};
+  return {{PeakUnit::kAmxBf16, "amx_bf16", Isa::kAmx, cpu.amx_bf16, peak_amx_bf16, 3'000'000},
+          {PeakUnit::kDotBf16, "dot_bf16", Isa::kAvx512Bf16, cpu.avx512_bf16, peak_dot_bf16,
+           40'000'000},
+          {PeakUnit::kFma512, "fma_512", Isa::kAvx512, cpu.avx512, peak_fma_512, 40'000'000},
+          {PeakUnit::kFma256, "fma_256", Isa::kAvx2, cpu.avx2, peak_fma_256, 80'000'000}};
 }
 #else
 std::vector<PeakRow> peak_rows() { return {}; }
@@ -100,9 +102,9 @@ std::string_view peak_unit_name(PeakUnit unit) {
   return "unknown";
 }
 
-Result<PeakUnit> best_bf16_unit() {
+Result<PeakUnit> best_bf16_unit(Isa limit) {
   for (const PeakRow& row : peak_rows()) {
-    if (row.available) return row.unit;
+    if (row.available && row.isa <= limit) return row.unit;
   }
   return fail(Code::kUnavailable, "peak probe", "no FMA unit that Strata has a loop for");
 }

@@ -9,6 +9,7 @@
 
 #include "base/compute_pool.h"
 #include "base/status.h"
+#include "kernels/kernel_table.h"
 
 namespace strata::kernels {
 
@@ -17,8 +18,9 @@ enum class PeakUnit { kFma256, kFma512, kDotBf16, kAmxBf16 };
 
 std::string_view peak_unit_name(PeakUnit unit);
 
-/// The fastest unit of this CPU for a bf16 product; kUnavailable where there is none of the list.
-Result<PeakUnit> best_bf16_unit();
+/// The fastest unit of this CPU for a bf16 product that kernels up to `limit` may use; kUnavailable
+/// where there is none of the list.
+Result<PeakUnit> best_bf16_unit(Isa limit = Isa::kAmx);
 
 /// Operations per second (a multiply-add is 2) with all threads of the pool on registers or L1,
 /// random finite operands: on zeros a core clocks higher than it ever does on data. Median of

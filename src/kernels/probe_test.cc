@@ -19,9 +19,22 @@ TEST(Probe, BestUnitOfThisCpuHasARate) {
   EXPECT_GT(*rate, 0);
 }
 
+TEST(Probe, BestUnitIsOneThatTheKernelsMayUse) {
+  EXPECT_FALSE(best_bf16_unit(Isa::kScalar).has_value());
+  const auto narrow = best_bf16_unit(Isa::kAvx2);
+  if (narrow) {
+    EXPECT_EQ(*narrow, PeakUnit::kFma256);
+  }
+  const auto wide = best_bf16_unit(Isa::kAvx512);
+  if (wide) {
+    EXPECT_TRUE(*wide == PeakUnit::kFma512 || *wide == PeakUnit::kFma256);
+  }
+}
+
 TEST(Probe, RefusesAUnitThatTheCpuLacks) {
   auto pool = ComputePool::create(1);
-  for (const PeakUnit unit : {PeakUnit::kFma256, PeakUnit::kFma512, PeakUnit::kAmxBf16}) {
+  for (const PeakUnit unit :
+       {PeakUnit::kFma256, PeakUnit::kFma512, PeakUnit::kDotBf16, PeakUnit::kAmxBf16}) {
     const auto rate = peak_rate(**pool, unit, 1);
     if (rate) continue;
     EXPECT_EQ(rate.error().code, Code::kUnavailable);

@@ -1,0 +1,119 @@
+// Speed of loading a model whose files are in the page cache, beside what the machine can do at
+// all: as many threads with plain reads of the same files into fresh huge pages, in turn in one
+// run.
+//
+//   load_bench MODEL [repeats]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/compute_pool.h"
+#include "device/cpu_device.h"
+#include "engine/opened_model.h"
+#include "kernels/kernel_table.h"
+
+namespace strata::engine {
+namespace {
+
+constexpr int64_t kPiece = 1 << 20;
+
+struct Piece {
+  const ReadableFile* file;
+  uint64_t offset;
+  size_t bytes;
+  int64_t at;  // in the memory
+};
+
+std::vector<Piece> cut(const checkpoint::Checkpoint& checkpoint, int64_t& total) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < checkpoint.file_count(); i++) {
+    const ReadableFile& file = checkpoint.file(i);
+    for (uint64_t offset = 0; offset < file.size(); offset += kPiece) {
+      const auto bytes = static_cast<size_t>(std::min<uint64_t>(kPiece, file.size() - offset));
+      pieces.push_back({&file, offset, bytes, total});
+      total += static_cast<int64_t>(bytes);
+    }
+  }
+  return pieces;
+}
+
+double seconds_since(int64_t start) {
+  return static_cast<double>(real_env().now_ns() - start) * 1e-9;
+}
+
+Result<double> plain_seconds(const checkpoint::Checkpoint& checkpoint, int threads) {
+  int64_t total = 0;
+  const std::vector<Piece> pieces = cut(checkpoint, total);
+  device::CpuDevice device;
+  const int64_t start = real_env().now_ns();
+  const device::Buffer memory = TRY(device.allocate(total));
+  std::atomic<size_t> next{0};
+  std::atomic<bool> failed{false};
+  {
+    std::vector<std::jthread> readers;
+    for (int t = 0; t < threads; t++) {
+      readers.emplace_back([&] {
+        for (size_t i; (i = next++) < pieces.size();) {
+          const Piece& piece = pieces[i];
+          const std::span<std::byte> to(memory.data() + piece.at, piece.bytes);
+          if (!piece.file->read_at(piece.offset, to)) failed = true;
+        }
+      });
+    }
+  }
+  if (failed) return fail(Code::kIo, "reading the model's files");
+  return seconds_since(start);
+}
+
+Result<double> load_seconds(const OpenedModel& opened, model::LoadOptions options) {
+  device::CpuDevice device;
+  const int64_t start = real_env().now_ns();
+  const model::Weights weights =
+      TRY(model::load_weights(device, opened.spec(), opened.checkpoint(), opened.plan(), options));
+  return seconds_since(start);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+Result<void> run(const std::string& folder, int repeats) {
+  const auto opened = TRY(OpenedModel::open(real_env(), folder, {}, model::WeightDtype::kAuto));
+  const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
+  const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const model::LoadOptions options{.threads = threads, .pack = table.pack};
+  const double gb = static_cast<double>(opened->checkpoint().total_bytes()) * 1e-9;
+  TRY(plain_seconds(opened->checkpoint(), threads));  // into the page cache
+  std::vector<double> ratios, plain_rates, load_rates;
+  for (int repeat = 0; repeat < repeats; repeat++) {
+    const double plain = TRY(plain_seconds(opened->checkpoint(), threads));
+    const double load = TRY(load_seconds(*opened, options));
+    ratios.push_back(plain / load);
+    plain_rates.push_back(gb / plain);
+    load_rates.push_back(gb / load);
+    fmt::print("plain read {:.2f} GB/s, load {:.2f} GB/s\n", plain_rates.back(), load_rates.back());
+  }
+  fmt::print("medians of {}: plain read {:.2f} GB/s, load {:.2f} GB/s, {:.0f} % of it\n", repeats,
+             median(plain_rates), median(load_rates), 100 * median(ratios));
+  return {};
+}
+
+}  // namespace
+}  // namespace strata::engine
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    fmt::print(stderr, "load_bench MODEL [repeats]\n");
+    return 64;
+  }
+  const auto done = strata::engine::run(argv[1], argc > 2 ? std::max(1, std::atoi(argv[2])) : 5);
+  if (done) return 0;
+  fmt::print(stderr, "load_bench: {}\n", done.error().message());
+  return 1;
+}
