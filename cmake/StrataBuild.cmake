@@ -55,6 +55,9 @@ function(strata_test name)
   if(NOT ARG_SECONDS)
     set(ARG_SECONDS 120)
   endif()
+  if(CMAKE_CROSSCOMPILING)
+    math(EXPR ARG_SECONDS "10 * ${ARG_SECONDS}")  # emulated
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} strata_gtest)
   # A test's own speed does not matter, its compile time does: -O3 took minutes on long test bodies.

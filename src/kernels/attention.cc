@@ -418,7 +418,9 @@ void cut_tiles(Plan& plan) {
   }
   std::sort(plan.tiles, plan.tiles + plan.tile_count, [&](const RowTile& a, const RowTile& b) {
     const int64_t cost_a = a.splits * a.tokens, cost_b = b.splits * b.tokens;
-    return cost_a != cost_b ? cost_a > cost_b : &a < &b;
+    if (cost_a != cost_b) return cost_a > cost_b;
+    // Never by the addresses of a and b: one of them may be the sort's own copy.
+    return a.sequence != b.sequence ? a.sequence < b.sequence : a.first < b.first;
   });
 }
 
