@@ -3,6 +3,8 @@
 // the tables of every instruction set with 1 to 3 threads.
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -213,6 +215,70 @@ TEST(ElementwiseConformance, LogSoftmaxAlsoInPlace) {
                      auto* both = reinterpret_cast<float*>(out);
                      table.log_softmax(context, {both, kRows, cols, both});
                    });
+    }
+  }
+}
+
+// Equal bits, except that any NaN equals any NaN: which of two an operation passes on is the
+// compiler's choice of operand order.
+void expect_same_floats(const Bytes& got, const Bytes& want, const std::string& what) {
+  for (size_t at = 0; at + 4 <= want.size(); at += 4) {
+    float x, y;
+    std::memcpy(&x, got.data() + at, 4);
+    std::memcpy(&y, want.data() + at, 4);
+    if (std::isnan(x) && std::isnan(y)) continue;
+    ASSERT_EQ(std::bit_cast<uint32_t>(x), std::bit_cast<uint32_t>(y)) << what << " at " << at / 4;
+  }
+}
+
+// Rows of ordinary values with one odd value each, at a column that moves from row to row.
+std::vector<float> with_odd_values(int64_t rows, int64_t cols) {
+  constexpr uint32_t kOdd[] = {0x7fc00000, 0xffc00000, 0x7fc00001, 0xffc1ffff,
+                               0x7f800001, 0x7f800000, 0xff800000};
+  std::vector<float> x = values(rows * cols, 1.0f, 11);
+  for (int64_t row = 0; row < rows; row++) {
+    const auto at = static_cast<size_t>(row * cols + row * 5 % cols);
+    x[at] = std::bit_cast<float>(kOdd[static_cast<size_t>(row) % std::size(kOdd)]);
+  }
+  return x;
+}
+
+TEST(ElementwiseConformance, NanAndInfinityInBf16OperandsAreTheSameBits) {
+  constexpr int64_t kRows = 21;
+  const int bf16 = static_cast<int>(ProductKind::kBf16);
+  for (const int64_t cols : {7, 32, 40, 100}) {
+    const std::vector<float> x = with_odd_values(kRows, cols), ones(static_cast<size_t>(cols), 1);
+    const std::vector<float> up(static_cast<size_t>(kRows * cols), 1);
+    const int64_t stride = tensor::round_up(cols, 32);
+    expect_equal("rms_norm", cols, filled(kRows * stride * 2),
+                 [&](const KernelTable& table, const ExecContext& context, std::byte* out) {
+                   table.rms_norm[bf16](
+                       context, {x.data(), cols, ones.data(), 1e-5f, kRows, cols, out, stride});
+                 });
+    expect_equal("silu_mul", cols, filled(kRows * stride * 2),
+                 [&](const KernelTable& table, const ExecContext& context, std::byte* out) {
+                   table.silu_mul[bf16](context,
+                                        {x.data(), up.data(), cols, kRows, cols, out, stride});
+                 });
+    expect_equal("query_operand", cols, filled(kRows * stride * 2),
+                 [&](const KernelTable& table, const ExecContext& context, std::byte* out) {
+                   table.query_operand[bf16](context, {x.data(), cols, kRows, 1, cols, out});
+                 });
+  }
+}
+
+TEST(ElementwiseConformance, NanAndInfinityInLogSoftmaxStay) {
+  constexpr int64_t kRows = 21;
+  for (const int64_t cols : {1, 16, 33, 100}) {
+    const std::vector<float> x = with_odd_values(kRows, cols);
+    Bytes expected = copied(x);
+    auto* want = reinterpret_cast<float*>(expected.data());
+    ref_log_softmax({}, {want, kRows, cols, want});
+    for (const Named& named : tables()) {
+      Bytes out = copied(x);
+      auto* both = reinterpret_cast<float*>(out.data());
+      named.table.log_softmax(with_threads(2), {both, kRows, cols, both});
+      expect_same_floats(out, expected, named.name + " " + std::to_string(cols));
     }
   }
 }

@@ -22,7 +22,9 @@ STRATA_KERNEL_INLINE typename V::F exp_below_88(typename V::F x) {
 #pragma GCC unroll 8
   for (int i = 1; i < 7; i++) p = V::fma(p, r, V::broadcast(C::kPoly[i]));
   const F scaled = V::as_float(V::add_int(V::as_int(p), V::template shl<23>(V::as_int(sum))));
-  return V::select(V::lt(x, V::broadcast(C::kLowest)), V::zero(), scaled);
+  // The maximum is +0, or x where that is NaN: a NaN's low bits would be taken for an exponent
+  // above.
+  return V::select(V::le(V::broadcast(C::kLowest), x), scaled, V::max(V::zero(), x));
 }
 
 /// e^x for any lanes.
