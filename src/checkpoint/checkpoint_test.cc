@@ -161,6 +161,28 @@ TEST_F(CheckpointTest, C03IndexIsNoIndex) {
   }
 }
 
+// An index as large as its limits, of which one number is one too many.
+std::string index_map(size_t tensors, size_t shards) {
+  std::string map = "{";
+  for (size_t i = 0; i < tensors; ++i) {
+    map += "\"t" + std::to_string(i) + "\":\"" + std::to_string(i % shards) + ".safetensors\",";
+  }
+  map.back() = '}';
+  return map;
+}
+
+TEST_F(CheckpointTest, C03IndexLimits) {
+  put_index(index_map((1 << 20) + 1, 1));
+  expect_refused(Code::kResourceLimit, "too many tensors");
+  put_index(index_map(4097, 4097));
+  expect_refused(Code::kResourceLimit, "more than 4096 shards");
+  put_index(index_map(4096, 4096));
+  expect_refused(Code::kNotFound, "0.safetensors: missing");
+  put_index("{}");
+  ASSERT_EQ(::truncate(folder_.path("model.safetensors.index.json").c_str(), (32 << 20) + 1), 0);
+  expect_refused(Code::kResourceLimit, "index.json: file size: got 33554433 bytes");
+}
+
 TEST_F(CheckpointTest, C03WrongTotalSizeOnlyWarns) {
   put_shards();
   const std::string map = R"({"a":"s1.safetensors","b":"s2.safetensors"})";

@@ -1,6 +1,7 @@
 // Names to folders (paths, a local hub cache), which files a folder may reach, and its documents.
 #include "checkpoint/model_folder.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -268,6 +269,22 @@ TEST_F(ModelFolder, TemplatesInTheUsualOrder) {
     folder_.put("tokenizer_config.json", none);
     EXPECT_TRUE(described(*documents()).empty()) << none;
   }
+}
+
+TEST_F(ModelFolder, SixtyFourTemplatesAtMost) {
+  folder_.put("config.json", "{}");
+  std::string list;
+  for (int i = 0; i < 65; ++i) {
+    list += (i > 0 ? "," : "") + fmt::format(R"({{"name": "n{}", "template": ""}})", i);
+    if (i != 63) continue;
+    folder_.put("tokenizer_config.json", R"({"chat_template": [)" + list + "]}");
+    EXPECT_EQ(documents()->chat_templates.size(), 64u);
+  }
+  folder_.put("tokenizer_config.json", R"({"chat_template": [)" + list + "]}");
+  EXPECT_TRUE(contains(failure(documents()), "number of chat templates: got more than 64"));
+  for (int i = 0; i < 65; ++i)
+    folder_.put(fmt::format("additional_chat_templates/{}.jinja", i), "");
+  EXPECT_EQ(documents().error().code, Code::kResourceLimit);
 }
 
 TEST_F(ModelFolder, BrokenTokenizerConfigs) {

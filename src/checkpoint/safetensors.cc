@@ -107,9 +107,11 @@ Result<void> check_extent(const Layout& layout, const RawEntry& entry) {
                        std::to_string(bytes) + " bytes");
   }
   if (entry.end > layout.data_bytes) {
-    return fail_tensor(layout, entry.name, "the file is truncated",
-                       std::to_string(layout.file.size()) + " bytes",
-                       "at least " + std::to_string(layout.data_start + entry.end) + " bytes");
+    auto failure = fail_tensor(
+        layout, entry.name, "the file is truncated", std::to_string(layout.file.size()) + " bytes",
+        "at least " + std::to_string(layout.data_start + entry.end) + " bytes");
+    failure.error().hint = "the download is incomplete; download the file again";
+    return failure;
   }
   return {};
 }
@@ -336,7 +338,7 @@ Result<Layout> read_layout(const ReadableFile& file, std::string_view name) {
   if (file.size() < kLengthBytes + 2) {
     return fail(Code::kInvalidData, label + ": too short for safetensors",
                 std::to_string(file.size()) + " bytes", "at least 10",
-                "the download is incomplete");
+                "the download is incomplete; download the file again");
   }
   unsigned char start[kLengthBytes + 1];
   auto read = file.read_at(0, std::as_writable_bytes(std::span(start)));
@@ -352,9 +354,8 @@ Result<Layout> read_layout(const ReadableFile& file, std::string_view name) {
         file, name,
         {Code::kInvalidData,
          label + (too_long ? ": header limit: header length" : ": header length"),
-         std::to_string(length),
-         "2.." + std::to_string(most) + " bytes",
-         {}});
+         std::to_string(length), "2.." + std::to_string(most) + " bytes",
+         "the file is damaged, cut off or no safetensors file"});
   }
   if (start[kLengthBytes] != '{') {
     return not_safetensors(file, name,

@@ -195,7 +195,8 @@ TEST_F(Safetensors, A10Truncated) {
         message(read_bytes(std::string_view(good).substr(0, good.size() - cut)));
     EXPECT_EQ(text, "m.safetensors: tensor \"a\": the file is truncated: got " +
                         std::to_string(good.size() - cut) + " bytes, expected at least " +
-                        std::to_string(good.size()) + " bytes");
+                        std::to_string(good.size()) +
+                        " bytes (the download is incomplete; download the file again)");
   }
 }
 
@@ -308,6 +309,13 @@ TEST_F(Safetensors, TooManyTensors) {
   }
   header.back() = '}';
   expect_refused(header, 0, "number of tensors");
+}
+
+TEST_F(Safetensors, TooManyMetadataKeys) {
+  std::string header = R"({"__metadata__":{)";
+  for (size_t i = 0; i <= kMaxTensorsPerFile; ++i) header += fmt::format("\"{}\":\"\",", i);
+  header.back() = '}';
+  expect_refused(header + "}", 0, "too many metadata keys");
 }
 
 TEST_F(Safetensors, OrderOfTheHeaderDoesNotMatter) {
