@@ -59,17 +59,18 @@ bool check_entry(const TensorSpec& spec, const TensorEntry* entry, Faults& fault
     faults.add(fmt::format("{}: missing, expected {}", spec.name, shape_text(spec.shape())));
     return false;
   }
-  const bool shape_fits = entry->shape == spec.shape();
-  if (!shape_fits) {
-    faults.add(fmt::format("{}: shape {}, expected {}", spec.name, shape_text(entry->shape),
-                           shape_text(spec.shape())));
+  std::vector<std::string> wrong;
+  if (entry->shape != spec.shape()) {
+    wrong.push_back(
+        fmt::format("shape {}, expected {}", shape_text(entry->shape), shape_text(spec.shape())));
   }
-  const bool dtype_fits = is_float_dtype(entry->dtype);
-  if (!dtype_fits) {
-    faults.add(fmt::format("{}: dtype {}, expected f32, f16 or bf16", spec.name,
-                           tensor::dtype_name(entry->dtype)));
+  if (!is_float_dtype(entry->dtype)) {
+    wrong.push_back(
+        fmt::format("dtype {}, expected f32, f16 or bf16", tensor::dtype_name(entry->dtype)));
   }
-  return shape_fits && dtype_fits;
+  if (wrong.empty()) return true;
+  faults.add(fmt::format("{}: {}", spec.name, fmt::join(wrong, " and ")));
+  return false;
 }
 
 // Byte equality of two tensors of one shape and dtype. Some files of tied models hold the embedding
@@ -181,7 +182,8 @@ Result<WeightPlan> bind_weights(const ModelSpec& spec, const Checkpoint& checkpo
         faults.count > kMaxFaults ? fmt::format("; and {} more", faults.count - kMaxFaults) : "";
     return fail(Code::kInvalidData,
                 fmt::format("{} of {} tensors do not fit the config: {}{}", faults.count,
-                            spec.tensors.size(), fmt::join(faults.lines, "; "), more));
+                            spec.tensors.size(), fmt::join(faults.lines, "; "), more),
+                {}, {}, "config.json and the weights must be of one model, completely downloaded");
   }
   plan.kind = choose_kind(plan, dtype);
   place_items(plan);

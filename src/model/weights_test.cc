@@ -96,6 +96,18 @@ TEST(Binding, WrongDtypesAreNamed) {
       << fault;
 }
 
+TEST(Binding, ATensorWithTwoFaultsCountsOnce) {
+  const ModelSpec spec = make_spec();
+  TestTensors tensors = random_tensors(spec, DType::kF32);
+  tensors["model.norm.weight"] = {{3}, DType::kI32, {1, 2, 3}};
+  const std::string fault = binding_fault(spec, tensors);
+  EXPECT_EQ(fault.substr(0, 2), "1 ") << fault;
+  EXPECT_NE(fault.find("model.norm.weight: shape [3], expected [40] and dtype i32, expected f32"),
+            std::string::npos)
+      << fault;
+  EXPECT_NE(fault.find("of one model"), std::string::npos) << fault;
+}
+
 TEST(Binding, TwentyFaultsAreListedAndTheRestCounted) {
   const ModelSpec spec = make_spec();
   TestTensors tensors = random_tensors(spec, DType::kF32);
