@@ -32,7 +32,7 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = kMaxModelLen,
      .help = "longest sequence, prompt and answer together; auto is what the model was made for, "
-             "as far as memory holds it"},
+             "at most 1048576, as far as memory holds it"},
     {.name = "max-num-seqs",
      .kind = FieldKind::kInteger,
      .fallback = "auto",

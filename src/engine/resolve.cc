@@ -12,6 +12,9 @@ constexpr int64_t kDefaultSequences = 64;
 // Larger prefill chunks gain nothing: f32 outputs and weights then leave the caches
 // (docs/benchmarks.md).
 constexpr int64_t kDefaultChunk = 512;
+// RoPE tables take time and memory for every position, so a longer context is built only if asked
+// for.
+constexpr int64_t kDefaultLength = 1 << 20;
 // Chunks whose logits are all wanted are cut so that the logits of a step stay below this.
 constexpr int64_t kAllLogitsBytes = 256 << 20;
 
@@ -140,7 +143,8 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
 
   const int64_t budget = TRY(pool_budget(in, resolved));
   const int64_t budget_slabs = budget / resolved.slab_plan.slab_bytes;
-  const int64_t length = in.config.max_model_len.value_or(in.spec.max_position);
+  const int64_t usual = std::min(in.spec.max_position, kDefaultLength);
+  const int64_t length = in.config.max_model_len.value_or(usual);
   const int64_t one_sequence = divide_up(length, resolved.block_tokens);
   if (in.config.kv_blocks) {
     resolved.kv_blocks = *in.config.kv_blocks;
@@ -169,8 +173,10 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
   }
   resolved.max_model_len = std::min(length, fits);
   const std::string_view reason = in.config.max_model_len ? "as asked"
-                                  : length <= fits        ? "what the model was made for"
-                                                          : "what the KV pool holds";
+                                  : length > fits         ? "what the KV pool holds"
+                                  : length < in.spec.max_position
+                                      ? "the most without --max-model-len"
+                                      : "what the model was made for";
   decide(resolved, "max-model-len", fmt::format("{}", resolved.max_model_len), std::string(reason));
   return {};
 }

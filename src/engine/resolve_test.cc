@@ -77,6 +77,18 @@ TEST_F(Resolve, ShortensTheContextToWhatThePoolHolds) {
             "--kv-blocks or free memory)");
 }
 
+TEST_F(Resolve, BuildsVeryLongContextsOnlyIfAsked) {
+  model::ModelSpec spec = opened_->spec();
+  spec.max_position = 1 << 24;
+  machine_.available_bytes = int64_t{1} << 50;
+  const auto resolved = resolve({}, machine_, spec, opened_->plan());
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(reason(*resolved, "max-model-len"), "1048576: the most without --max-model-len");
+  const auto asked = resolve({.max_model_len = 1 << 24}, machine_, spec, opened_->plan());
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->max_model_len, 1 << 24);
+}
+
 TEST_F(Resolve, StaysWithinHalfOfTheFreeMemory) {
   machine_.available_bytes = 24 << 20;
   const auto resolved = with({.max_num_seqs = 64});

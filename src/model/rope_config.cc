@@ -13,7 +13,7 @@ namespace {
 constexpr NumberRange kThetaRange{.min = 1, .max = 1e15, .open = true};
 constexpr NumberRange kFactorRange{.min = 0, .max = 1e6, .open = true};
 constexpr NumberRange kBetaRange{.min = 0, .max = 1e6};
-constexpr int64_t kMaxPosition = 1 << 27;
+constexpr int64_t kMaxPosition = 1 << 24;
 
 struct KindName {
   std::string_view name;

@@ -17,7 +17,7 @@ constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxHeads = 4096;
 constexpr int64_t kMaxHeadDim = 1024;
 constexpr int64_t kMaxVocab = 1 << 24;
-constexpr int64_t kMaxPosition = 1 << 27;
+constexpr int64_t kMaxPosition = 1 << 24;
 // Below this an epsilon is zero in float32.
 constexpr NumberRange kEpsRange{.min = 1e-30, .max = 1};
 
