@@ -234,6 +234,15 @@ TEST(HostileTemplate, CyclesNeitherHangNorPrintForever) {
                   Code::kInvalidArgument, "not JSON serializable"});
 }
 
+TEST(HostileTemplate, RefusesAChatOverTheCap) {
+  const auto compiled = ChatTemplate::compile("x").value();
+  const std::string blanks(64 << 20, ' ');
+  const auto text = compiled.render({.messages = "[]" + blanks});
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().code, Code::kResourceLimit);
+  EXPECT_NE(text.error().message().find("67108866 bytes"), std::string::npos);
+}
+
 TEST(HostileTemplate, RefusesOutputOverTheCap) {
   EXPECT_EQ(text_of("{{ 'a' * 4194304 }}").size(), 4'194'304u);
   expect_refused({"{{ 'a' * 4194304 }}b", Code::kResourceLimit, "4194304"});

@@ -16,7 +16,10 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view json) {
   if (code == ffi::kStrataTextOk) {
     code = ffi::strata_tokenizer_pieces(impl->handle, &impl->pieces, &error);
   }
-  if (code != ffi::kStrataTextOk) return ffi::failure(code, error);
+  if (code != ffi::kStrataTextOk) {
+    Status failure = std::move(ffi::failure(code, error)).error();
+    return std::unexpected(std::move(failure).with_context("tokenizer.json"));
+  }
   return Tokenizer(std::move(impl));
 }
 

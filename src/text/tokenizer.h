@@ -29,7 +29,8 @@ struct EncodeOptions {
 class Tokenizer {
  public:
   /// Parses the content of a tokenizer.json (at most 256 MB). Truncation, padding and BPE dropout
-  /// settings in it are ignored, as inference does. Errors: kInvalidData naming what is broken.
+  /// settings in it are ignored, as inference does. Errors: kInvalidData naming the file and
+  /// what is broken in it.
   static Result<Tokenizer> from_json(std::string_view json);
 
   /// Ids of UTF-8 `text`. Errors: kInvalidArgument for text that is not UTF-8.

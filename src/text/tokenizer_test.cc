@@ -172,6 +172,9 @@ std::vector<Broken> broken_files() {
       {"merge into nothing", edit(R"(["hell","o"])", R"(["o","o"])"), "oo"},
       {"merge with nothing", edit(R"(["hell","o"])", R"(["","hello"])"), "join two"},
       {"merge of three", edit(R"(["hell","o"])", R"("h e l")"), "join two"},
+      {"merge of one", R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]]}})",
+       "merge 0 needs \"aa\""},
+      {"model key twice", edit(R"("dropout":null)", R"("dropout":null,"dropout":0.1)"), "twice"},
       {"merges not a list", edit(R"("merges":[)", R"("merges":7,"x":[)"), "merges"},
       {"empty added token", edit(R"("content":"<tool>")", R"("content":"")"), "empty"},
       {"added id taken", edit(R"("id":302,)", R"("id":301,)"), "301"},
@@ -198,9 +201,29 @@ TEST(Tokenizer, BrokenFilesAreRefusedWithAReason) {
     const auto tokenizer = Tokenizer::from_json(broken.json);
     ASSERT_FALSE(tokenizer) << broken.name;
     EXPECT_EQ(tokenizer.error().code, Code::kInvalidData) << broken.name;
-    EXPECT_NE(tokenizer.error().message().find(broken.says), std::string::npos)
-        << broken.name << ": " << tokenizer.error().message();
+    const std::string message = tokenizer.error().message();
+    EXPECT_NE(message.find(broken.says), std::string::npos) << broken.name << ": " << message;
+    EXPECT_EQ(message.rfind("tokenizer.json: "), 0u) << "named once, first: " << message;
   }
+}
+
+TEST(Tokenizer, MergesOfOldAndNewForm) {
+  // A pair may hold spaces; a line is two parts around one.
+  for (const char* merge : {R"(["a b"," c"])", R"("#version: 0.2","x y")", R"("x y")"}) {
+    const auto tokenizer = Tokenizer::from_json(
+        R"({"version":"1.0","model":{"type":"BPE","vocab":{"a b":0," c":1,"a b c":2,"x":3,"y":4,"xy":5},"merges":[)" +
+        std::string(merge) + "]}}");
+    EXPECT_TRUE(tokenizer) << merge << ": " << tokenizer.error().message();
+  }
+}
+
+TEST(Tokenizer, TooManyMergesAreRefusedBeforeTheyAreKept) {
+  std::string json = R"({"model":{"type":"BPE","vocab":{"a":0,"aa":1},"merges":[["a","a"])";
+  for (int i = 0; i < 1 << 20; ++i) json += R"(,["a","a"])";
+  const auto tokenizer = Tokenizer::from_json(json + "]}}");
+  ASSERT_FALSE(tokenizer);
+  EXPECT_NE(tokenizer.error().message().find("1048576 merges"), std::string::npos)
+      << tokenizer.error().message();
 }
 
 TEST(Tokenizer, TooManyAddedTokensAreRefused) {

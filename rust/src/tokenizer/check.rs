@@ -1,14 +1,15 @@
 //! What is checked about a tokenizer.json before and after the `tokenizers` crate reads it.
 //!
 //! The crate accepts files that would give wrong ids later (two tokens with one id, an added token whose id is taken) and
-//! reports others as "data did not match any variant". The first pass reads the file once without building a tree of it.
+//! reports others as "data did not match any variant", or panics. The first pass reads the file once without building a
+//! tree of it.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ use crate::ffi::Failure;
 
 const MAX_FILE_BYTES: usize = 256 << 20;
 const MAX_ADDED: usize = 1 << 20;
+/// Twice the most in use.
+const MAX_MERGES: usize = 1 << 20;
 const MAX_IDS: u32 = 1 << 24;
 /// Nodes of normalizer, pre_tokenizer, post_processor and decoder: real ones have fewer than a hundred levels and parts.
 const MAX_DEPTH: usize = 16;
@@ -50,14 +53,10 @@ struct File {
 #[derive(Default)]
 struct AddedTokens(Vec<Added>);
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Model {
-    #[serde(rename = "type")]
     kind: Option<String>,
     vocab: Option<Vocab>,
-    #[serde(default)]
-    #[allow(dead_code)] // checked while it is read
-    merges: Merges,
 }
 
 /// Ids by the hash of their token: the tokens themselves would double the memory.
@@ -66,9 +65,6 @@ struct Vocab {
     count: u32,
     listed: bool,
 }
-
-#[derive(Default)]
-struct Merges;
 
 fn hash_of(token: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -160,55 +156,126 @@ enum Merge {
     Line(String),
 }
 
-struct MergesVisitor;
+impl Merge {
+    /// The two parts; None for the line with a version that old files begin with.
+    fn parts(&self, index: usize) -> Result<Option<(&str, &str)>, String> {
+        let parts = match self {
+            Merge::Pair(left, right) => Some((left.as_str(), right.as_str())),
+            Merge::Line(line) if index == 0 && line.starts_with("#version") => return Ok(None),
+            Merge::Line(line) => line.split_once(' ').filter(|(_, right)| !right.contains(' ')),
+        };
+        match parts {
+            Some((left, right)) if !left.is_empty() && !right.is_empty() => Ok(parts),
+            _ => Err(format!("merge {index} does not join two tokens")),
+        }
+    }
+}
 
-impl<'de> Visitor<'de> for MergesVisitor {
-    type Value = Merges;
+/// Reads merges without keeping them, and holds them to the vocabulary where that stands before them, as it does in
+/// every file that the crate writes. The crate's own check comes after it has built everything.
+struct Merges<'a> {
+    vocab: Option<&'a Vocab>,
+    /// With a prefix a merge joins less than its two parts.
+    prefixed: bool,
+}
+
+impl Merges<'_> {
+    fn check(&self, index: usize, merge: &Merge) -> Result<(), String> {
+        let Some((left, right)) = merge.parts(index)? else {
+            return Ok(());
+        };
+        let Some(vocab) = self.vocab else {
+            return Ok(());
+        };
+        let joined = if self.prefixed { String::new() } else { format!("{left}{right}") };
+        for token in [left, right, joined.as_str()] {
+            if !token.is_empty() && !vocab.ids.contains_key(&hash_of(token)) {
+                return Err(format!(
+                    "merge {index} needs {token:?}, which is not in the vocabulary"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Merges<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Merges<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a list of merges")
     }
-    fn visit_unit<E: Error>(self) -> Result<Merges, E> {
-        Ok(Merges)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Merges, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0;
         while let Some(merge) = seq.next_element::<Merge>()? {
-            let sound = match &merge {
-                Merge::Pair(left, right) => !left.is_empty() && !right.is_empty(),
-                Merge::Line(line) => {
-                    let version = index == 0 && line.starts_with("#version");
-                    version || line.split(' ').filter(|part| !part.is_empty()).count() == 2
-                }
-            };
-            if !sound {
-                return Err(A::Error::custom(format!("merge {index} does not join two tokens")));
+            if index == MAX_MERGES {
+                return Err(A::Error::custom(format!("more than {MAX_MERGES} merges")));
             }
+            self.check(index, &merge).map_err(A::Error::custom)?;
             index += 1;
         }
-        Ok(Merges)
+        Ok(())
     }
 }
 
-impl<'de> Deserialize<'de> for Merges {
+struct ModelVisitor;
+
+impl<'de> Visitor<'de> for ModelVisitor {
+    type Value = Model;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a model")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Model, A::Error> {
+        let mut model = Model::default();
+        let mut prefixed = false;
+        let mut seen = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "type" => model.kind = map.next_value()?,
+                "vocab" => model.vocab = map.next_value()?,
+                "continuing_subword_prefix" => {
+                    prefixed = map.next_value::<Option<String>>()?.is_some_and(|p| !p.is_empty());
+                }
+                "merges" => {
+                    map.next_value_seed(Merges { vocab: model.vocab.as_ref(), prefixed })?
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+            if !seen.insert(key.clone()) {
+                return Err(A::Error::custom(format!("model: {key} is there twice")));
+            }
+        }
+        Ok(model)
+    }
+}
+
+impl<'de> Deserialize<'de> for Model {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MergesVisitor)
+        deserializer.deserialize_map(ModelVisitor)
     }
 }
 
 /// Everything that can be said before the crate builds its tokenizer.
 pub fn check(json: &str) -> Result<Facts, Failure> {
     if json.len() > MAX_FILE_BYTES {
-        return Err(Failure::data(format!(
-            "tokenizer.json has {} bytes, more than {MAX_FILE_BYTES}",
-            json.len()
-        )));
+        return Err(Failure::data(format!("{} bytes, more than {MAX_FILE_BYTES}", json.len())));
     }
-    let file: File =
-        serde_json::from_str(json).map_err(|e| Failure::data(format!("tokenizer.json: {e}")))?;
-    let model = file.model.ok_or_else(|| Failure::data("tokenizer.json has no model"))?;
+    let file: File = serde_json::from_str(json).map_err(|e| Failure::data(format!("{e}")))?;
+    let model = file.model.ok_or_else(|| Failure::data("no model"))?;
     check_type(model.kind.as_deref())?;
-    let vocab = model.vocab.ok_or_else(|| Failure::data("tokenizer.json: model has no vocab"))?;
+    let vocab = model.vocab.ok_or_else(|| Failure::data("model has no vocab"))?;
     let vocab_size = check_ids(&vocab, &file.added_tokens.0)?;
     check_part("normalizer", &file.normalizer)?;
     check_part("pre_tokenizer", &file.pre_tokenizer)?;
@@ -222,7 +289,7 @@ fn check_type(kind: Option<&str>) -> Result<(), Failure> {
     match kind {
         None | Some("BPE" | "WordPiece" | "WordLevel" | "Unigram") => Ok(()),
         Some(other) => Err(Failure::data(format!(
-            "tokenizer.json: model type {other:?} is unknown; known are BPE, Unigram, WordPiece and WordLevel"
+            "model type {other:?} is unknown; known are BPE, Unigram, WordPiece and WordLevel"
         ))),
     }
 }
@@ -240,7 +307,7 @@ fn check_ids(vocab: &Vocab, added: &[Added]) -> Result<u32, Failure> {
         let known = vocab.ids.get(&hash_of(&token.content));
         if twice || known.is_some_and(|&id| id != token.id) {
             let content = &token.content;
-            return Err(Failure::data(format!("tokenizer.json: token {content:?} has two ids")));
+            return Err(Failure::data(format!("token {content:?} has two ids")));
         }
         if known.is_none() {
             ids.push(token.id);
@@ -248,16 +315,16 @@ fn check_ids(vocab: &Vocab, added: &[Added]) -> Result<u32, Failure> {
     }
     ids.sort_unstable();
     if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Failure::data(format!("tokenizer.json: two tokens have the id {}", pair[0])));
+        return Err(Failure::data(format!("two tokens have the id {}", pair[0])));
     }
     let Some(&last) = ids.last() else {
-        return Err(Failure::data("tokenizer.json: the vocabulary is empty"));
+        return Err(Failure::data("the vocabulary is empty"));
     };
     // A few released vocabularies leave out reserved ids; more than one in a hundred is damage.
     let gaps = u64::from(last) + 1 - ids.len() as u64;
     if gaps * 100 > ids.len() as u64 {
         return Err(Failure::data(format!(
-            "tokenizer.json: ids go up to {last} but there are {} tokens",
+            "ids go up to {last} but there are {} tokens",
             ids.len()
         )));
     }
@@ -268,7 +335,7 @@ fn check_part(name: &str, part: &Option<Value>) -> Result<(), Failure> {
     let mut count = 0;
     match part {
         Some(node) if !within_limits(node, 0, &mut count) => Err(Failure::data(format!(
-            "tokenizer.json: {name} has more than {MAX_DEPTH} levels or {MAX_PARTS} parts"
+            "{name} has more than {MAX_DEPTH} levels or {MAX_PARTS} parts"
         ))),
         _ => Ok(()),
     }
@@ -289,7 +356,7 @@ fn within_limits(node: &Value, depth: usize, count: &mut usize) -> bool {
 fn check_growth(normalizer: Option<&Value>) -> Result<(), Failure> {
     match normalizer {
         Some(node) if growth(node) > MAX_GROWTH => {
-            Err(Failure::data("tokenizer.json: the normalizer makes text too long"))
+            Err(Failure::data("the normalizer makes text too long"))
         }
         _ => Ok(()),
     }
@@ -321,16 +388,15 @@ pub fn check_loaded(facts: &Facts, inner: &Inner) -> Result<(), Failure> {
         let id = inner.token_to_id(&token.content);
         if id != Some(token.id) {
             return Err(Failure::data(format!(
-                "tokenizer.json: added token {:?} states id {} but would get {id:?}",
+                "added token {:?} states id {} but would get {id:?}",
                 token.content, token.id
             )));
         }
     }
-    let frame =
-        inner.encode("", true).map_err(|e| Failure::data(format!("tokenizer.json: {e}")))?;
+    let frame = inner.encode("", true).map_err(|e| Failure::data(format!("{e}")))?;
     match frame.get_ids().iter().find(|&&id| id >= facts.vocab_size) {
         Some(id) => Err(Failure::data(format!(
-            "tokenizer.json: post_processor adds id {id}, but ids end at {}",
+            "post_processor adds id {id}, but ids end at {}",
             facts.vocab_size - 1
         ))),
         None => Ok(()),

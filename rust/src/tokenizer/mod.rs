@@ -79,12 +79,11 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     pub fn from_json(json: &[u8]) -> Result<Self, Failure> {
-        let json = std::str::from_utf8(json).map_err(|e| {
-            Failure::data(format!("tokenizer.json is not UTF-8 (byte {})", e.valid_up_to()))
-        })?;
+        let json = std::str::from_utf8(json)
+            .map_err(|e| Failure::data(format!("not UTF-8 (byte {})", e.valid_up_to())))?;
         let facts = check::check(json)?;
-        let mut parsing: Inner = serde_json::from_str(json)
-            .map_err(|e| Failure::data(format!("tokenizer.json: {e}")))?;
+        let mut parsing: Inner =
+            serde_json::from_str(json).map_err(|e| Failure::data(format!("{e}")))?;
         parsing.with_truncation(None).map_err(|e| Failure::data(e.to_string()))?;
         parsing.with_padding(None);
         check::check_loaded(&facts, &parsing)?;
