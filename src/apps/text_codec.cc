@@ -1,6 +1,8 @@
 // Reads the special tokens out of their two possible files and forms.
 #include "apps/text_codec.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -38,11 +40,11 @@ Result<void> needs(bool there, const char* what, const char* hint) {
 
 }  // namespace
 
-Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents) {
+Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents, int64_t vocab) {
   TextCodec codec;
+  codec.vocab_ = vocab;
   if (!documents.tokenizer) return codec;
-  codec.tokenizer_ =
-      TRY(in_file("tokenizer.json", text::Tokenizer::from_json(*documents.tokenizer)));
+  codec.tokenizer_ = TRY(text::Tokenizer::from_json(*documents.tokenizer));
   codec.bos_token_ = TRY(special_token(documents, "bos_token"));
   codec.eos_token_ = TRY(special_token(documents, "eos_token"));
   if (!documents.chat_templates.empty()) {
@@ -57,7 +59,7 @@ Result<std::vector<int32_t>> TextCodec::encode(std::string_view prompt) const {
             "give token ids: --prompts FILE with rows {\"id\", \"ids\"}"));
   // A BOS alone would make an answer to nothing.
   if (prompt.empty()) return fail(Code::kInvalidArgument, "empty prompt", {}, "some text");
-  return text::encode_prompt(*tokenizer_, prompt);
+  return known_to_model(TRY(text::encode_prompt(*tokenizer_, prompt)));
 }
 
 Result<std::vector<int32_t>> TextCodec::encode_chat(const Json& messages) const {
@@ -70,7 +72,26 @@ Result<std::vector<int32_t>> TextCodec::encode_chat(const Json& messages) const 
   input.bos_token = bos_token_;
   input.eos_token = eos_token_;
   const std::string rendered = TRY(template_->render(input));
-  return text::encode_chat(*tokenizer_, rendered);
+  return known_to_model(TRY(text::encode_chat(*tokenizer_, rendered)));
+}
+
+std::optional<std::string> TextCodec::warning() const {
+  if (!tokenizer_ || tokenizer_->vocab_size() <= vocab_) return std::nullopt;
+  return fmt::format(
+      "tokenizer.json has ids up to {}, the model has rows for 0 to {}: text that needs the others "
+      "is refused",
+      tokenizer_->vocab_size() - 1, vocab_ - 1);
+}
+
+Result<std::vector<int32_t>> TextCodec::known_to_model(std::vector<int32_t> ids) const {
+  const auto beyond = std::ranges::find_if(ids, [&](int32_t id) { return id >= vocab_; });
+  if (beyond == ids.end()) return ids;
+  return fail(
+      Code::kInvalidData,
+      fmt::format("tokenizer.json: token \"{}\"", tokenizer_->id_to_token(*beyond).value_or("?")),
+      fmt::format("id {}", *beyond), fmt::format("below vocab_size = {} of config.json", vocab_),
+      "tokenizer and weights are of two models, or tokens were added without resizing the "
+      "embedding");
 }
 
 std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {

@@ -20,10 +20,14 @@ namespace strata::apps {
 
 class TextCodec {
  public:
-  static Result<TextCodec> create(const checkpoint::ModelDocuments& documents);
+  /// `vocab`: rows of the model's embedding. A tokenizer may know more ids (added tokens that the
+  /// model was not resized for); text that needs them is refused when it is encoded.
+  static Result<TextCodec> create(const checkpoint::ModelDocuments& documents, int64_t vocab);
 
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   bool has_chat_template() const { return template_.has_value(); }
+  /// One sentence if the tokenizer knows ids that the model has no row for.
+  std::optional<std::string> warning() const;
   /// Ids of plain text, with the tokenizer's own BOS. kUnsupported without a tokenizer.
   Result<std::vector<int32_t>> encode(std::string_view prompt) const;
   /// Ids of a conversation as the model's template writes it. kUnsupported without a template.
@@ -34,6 +38,9 @@ class TextCodec {
   std::vector<int32_t> stop_ids(const model::GenerationDefaults& defaults) const;
 
  private:
+  Result<std::vector<int32_t>> known_to_model(std::vector<int32_t> ids) const;
+
+  int64_t vocab_ = 0;
   std::optional<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> template_;
   std::optional<std::string> bos_token_;
