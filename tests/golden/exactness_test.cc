@@ -16,7 +16,6 @@
 namespace strata::golden {
 namespace {
 
-namespace fs = std::filesystem;
 using Flags = std::vector<std::string>;
 
 constexpr int kUnavailable = 69;  // the documented exit code for a feature that the machine lacks
