@@ -48,6 +48,9 @@ void register_attention_ops(KernelTable& table, Isa isa) {
     case Isa::kAvx512Bf16:
       table.attention[0] = {attention_op<kAttentionAvx512Bf16, 0>, isa};
       return;
+    case Isa::kAmx:
+      table.attention[0] = {attention_op<kAttentionAmx, 0>, isa};
+      return;
 #endif
     default:
       return;

@@ -32,7 +32,8 @@ struct Variant {
 std::vector<Variant> variants() {
   std::vector<Variant> found = {{"small_wide_on_scalar16", kSmallWideOnScalar16},
                                 {"small_narrow_on_scalar16", kSmallNarrowOnScalar16},
-                                {"emulated_dot", kEmulatedDotAttention}};
+                                {"emulated_dot", kEmulatedDotAttention},
+                                {"emulated_amx", kEmulatedAmxAttention}};
 #if defined(__x86_64__)
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx2) found.push_back({"avx2", kAttentionAvx2});
@@ -40,6 +41,7 @@ std::vector<Variant> variants() {
   if (cpu.avx512) found.push_back({"avx512", kAttentionAvx512});
   if (cpu.avx512) found.push_back({"narrow_on_avx512", kNarrowAttentionOnAvx512});
   if (cpu.avx512_bf16) found.push_back({"avx512_bf16", kAttentionAvx512Bf16});
+  if (cpu.amx_bf16) found.push_back({"amx", kAttentionAmx});
 #endif
   return found;
 }

@@ -8,6 +8,8 @@ namespace strata::kernels {
 
 extern const AttentionKernels kAttentionAvx2[3];
 extern const AttentionKernels kAttentionAvx512[3];
-extern const AttentionKernels kAttentionAvx512Bf16[3];  // bf16 only; the others are empty
+// bf16 only; the others are empty
+extern const AttentionKernels kAttentionAvx512Bf16[3];
+extern const AttentionKernels kAttentionAmx[3];
 
 }  // namespace strata::kernels
