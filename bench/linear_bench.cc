@@ -136,7 +136,7 @@ class Bench {
  private:
   void step(const LinearKernels& kernels, int64_t m, int64_t k, int64_t n) {
     const int64_t bytes = tensor::packed_elements(n, k) * tensor::element_bytes(kind_);
-    const int64_t matrices = static_cast<int64_t>(weights_.bytes) / bytes;
+    const int64_t matrices = std::max<int64_t>(1, static_cast<int64_t>(weights_.bytes) / bytes);
     const LinearPart part{.w = {weights_.data + next_++ % matrices * bytes, kind_, n, k},
                           .out = reinterpret_cast<float*>(out_.data),
                           .out_stride = n};

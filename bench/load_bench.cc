@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <thread>
@@ -46,31 +47,22 @@ double seconds_since(int64_t start) {
   return static_cast<double>(real_env().now_ns() - start) * 1e-9;
 }
 
-Result<double> plain_seconds(const checkpoint::Checkpoint& checkpoint, int threads) {
+Result<double> plain_seconds(const checkpoint::Checkpoint& checkpoint, ComputePool& pool) {
   int64_t total = 0;
   const std::vector<Piece> pieces = cut(checkpoint, total);
   device::CpuDevice device;
   const int64_t start = real_env().now_ns();
   const device::Buffer memory = TRY(device.allocate(total));
-  std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
-  {
-    std::vector<std::jthread> readers;
-    for (int t = 0; t < threads; t++) {
-      readers.emplace_back([&] {
-        for (size_t i; (i = next++) < pieces.size();) {
-          const Piece& piece = pieces[i];
-          const std::span<std::byte> to(memory.data() + piece.at, piece.bytes);
-          if (!piece.file->read_at(piece.offset, to)) failed = true;
-        }
-      });
-    }
-  }
+  pool.run(static_cast<int64_t>(pieces.size()), [&](int64_t item, int) {
+    const Piece& piece = pieces[static_cast<size_t>(item)];
+    if (!piece.file->read_at(piece.offset, {memory.data() + piece.at, piece.bytes})) failed = true;
+  });
   if (failed) return fail(Code::kIo, "reading the model's files");
   return seconds_since(start);
 }
 
-Result<double> load_seconds(const OpenedModel& opened, model::LoadOptions options) {
+Result<double> load_seconds(const OpenedModel& opened, const model::LoadOptions& options) {
   device::CpuDevice device;
   const int64_t start = real_env().now_ns();
   const model::Weights weights =
@@ -88,11 +80,12 @@ Result<void> run(const std::string& folder, int repeats) {
   const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
   const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const model::LoadOptions options{.threads = threads, .pack = table.pack};
+  const auto pool = TRY(ComputePool::create(threads));
   const double gb = static_cast<double>(opened->checkpoint().total_bytes()) * 1e-9;
-  TRY(plain_seconds(opened->checkpoint(), threads));  // into the page cache
+  TRY(plain_seconds(opened->checkpoint(), *pool));  // into the page cache
   std::vector<double> ratios, plain_rates, load_rates;
   for (int repeat = 0; repeat < repeats; repeat++) {
-    const double plain = TRY(plain_seconds(opened->checkpoint(), threads));
+    const double plain = TRY(plain_seconds(opened->checkpoint(), *pool));
     const double load = TRY(load_seconds(*opened, options));
     ratios.push_back(plain / load);
     plain_rates.push_back(gb / plain);
@@ -109,11 +102,11 @@ Result<void> run(const std::string& folder, int repeats) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "load_bench MODEL [repeats]\n");
+    std::fputs("load_bench MODEL [repeats]\n", stderr);
     return 64;
   }
   const auto done = strata::engine::run(argv[1], argc > 2 ? std::max(1, std::atoi(argv[2])) : 5);
   if (done) return 0;
-  fmt::print(stderr, "load_bench: {}\n", done.error().message());
+  std::fprintf(stderr, "load_bench: %s\n", done.error().message().c_str());
   return 1;
 }

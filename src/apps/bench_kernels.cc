@@ -159,11 +159,11 @@ class KernelBench {
     int64_t layer = 0;
     const double pairs = double(sequences) *
                          (double(rows) * double(keys - rows) + double(rows) * double(rows + 1) / 2);
-    const Figure figure{
-        .op = fmt::format("attention {} x {} rows, {} keys", sequences, rows, keys),
-        .isa = std::string(kernels::isa_name(slot.isa)),
-        .ops = 4.0 * double(kQueryHeads * kHeadDim) * pairs,
-        .bytes = double(sequences * keys / kShape.block_tokens * kShape.layer_bytes())};
+    const int64_t blocks_read = sequences * keys / kShape.block_tokens;
+    const Figure figure{.op = fmt::format("attention {} x {} rows, {} keys", sequences, rows, keys),
+                        .isa = std::string(kernels::isa_name(slot.isa)),
+                        .ops = 4.0 * double(kQueryHeads * kHeadDim) * pairs,
+                        .bytes = double(blocks_read * kShape.layer_bytes())};
     measure(figure, [&] {
       const kernels::KvLayer kv{kShape, kv_.data(), layer++ % kLayers * kShape.layer_bytes()};
       slot(context(), {.kv = kv,

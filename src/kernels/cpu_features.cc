@@ -75,8 +75,8 @@ std::string brand() { return "unknown CPU"; }
 }  // namespace
 
 const CpuFeatures& cpu_features() {
-  static const CpuFeatures features = detect();
-  return features;
+  static const CpuFeatures kFeatures = detect();
+  return kFeatures;
 }
 
 std::string cpu_brand() { return brand(); }

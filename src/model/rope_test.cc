@@ -135,7 +135,8 @@ TEST(Rope, TablesHoldTheRotationOfEveryPosition) {
   ASSERT_TRUE(tables.has_value());
   EXPECT_EQ(tables->rotary_dim, 16);
   for (size_t at = 0; at < 300 * 8; at++) {
-    const float angle = static_cast<float>(at / 8) * frequencies.inv_freq[at % 8];
+    const size_t position = at / 8;
+    const float angle = static_cast<float>(position) * frequencies.inv_freq[at % 8];
     const double factor = static_cast<double>(frequencies.attention_factor);
     ASSERT_NEAR(tables->cos[at], std::cos(static_cast<double>(angle)) * factor, 2e-7) << at;
     ASSERT_NEAR(tables->sin[at], std::sin(static_cast<double>(angle)) * factor, 2e-7) << at;

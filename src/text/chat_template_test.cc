@@ -194,8 +194,8 @@ TEST(HostileTemplate, MemoryIsBounded) {
            "{% for i in range(99999) %}" + repeated("a", 100000) + "{% endfor %}",
            "{% for i in range(99999) %}{% set x %}" + repeated("a", 100000) +
                "{% endset %}{% endfor %}",
-           "{% for i in range(99999) %}{% macro f() %}{% endmacro %}{% set x = namespace(a=f) %}{% "
-           "endfor %}",
+           "{% for i in range(99999) %}{% macro f() %}{% endmacro %}" +
+               std::string("{% set x = namespace(a=f) %}{% endfor %}"),
            repeated("a", 2'000'000)}) {
     expect_refused({source, Code::kResourceLimit, "chat template"});
   }

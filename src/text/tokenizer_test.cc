@@ -143,7 +143,7 @@ std::vector<Broken> broken_files() {
   };
   std::string deep(2000, '[');
   std::string nested = R"({"type":"NFC"})";
-  for (int i = 0; i < 40; ++i) nested = R"({"type":"Sequence","normalizers":[)" + nested + "]}";
+  for (int i = 0; i < 40; ++i) nested.insert(0, R"({"type":"Sequence","normalizers":[)") += "]}";
   std::string doubling = R"({"type":"Sequence","normalizers":[)";
   for (int i = 0; i < 30; ++i) {
     doubling += R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"},)";

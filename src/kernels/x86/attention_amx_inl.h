@@ -44,19 +44,20 @@ STRATA_KERNEL_INLINE void amx_scores(Tiles& tiles, const AttentionSplit& s, cons
 
 /// P.v of one key tile of one head, added to the sums in memory.
 template <class Tiles>
-STRATA_KERNEL_INLINE void amx_values_of_tile(Tiles& tiles, const AttentionSplit& s,
-                                             const std::byte* v, const std::byte* ahead,
-                                             const float* p, float* o, bool first) {
+STRATA_KERNEL_INLINE void amx_values_of_tile(Tiles& tiles, const AttentionSplit& s, int64_t tile,
+                                             int64_t head, const float* p) {
+  const int64_t at = head * s.head_bytes;
+  const std::byte* ahead = (tile + 1 < s.tiles ? s.v[tile + 1] : s.next) + at;
   tiles.template load<4>(p, kRowBytes);
   for (int64_t column = 0; column < s.column_tiles; column++) {
-    float* sums = o + column * s.rows * kCols;
+    float* sums = s.o + head * s.result_stride + column * s.rows * kCols;
     fetch_tile(ahead + column * kOperandTileBytes);
-    if (first) {
+    if (tile == 0) {
       tiles.template zero<0>();
     } else {
       tiles.template load<0>(sums, kSumBytes);
     }
-    tiles.template load<6>(v + column * kOperandTileBytes, 64);
+    tiles.template load<6>(s.v[tile] + at + column * kOperandTileBytes, 64);
     tiles.template product<0, 4, 6>();
     tiles.template store<0>(sums, kSumBytes);
   }
@@ -120,12 +121,8 @@ STRATA_KERNEL_INLINE void amx_values(Tiles& tiles, const AttentionSplit& s, int6
     return;
   }
   for (int64_t tile = 0; tile < s.tiles; tile++) {
-    const std::byte* ahead = tile + 1 < s.tiles ? s.v[tile + 1] : s.next;
     for (int64_t h = 0; h < s.heads; h++) {
-      const int64_t at = h * s.head_bytes;
-      amx_values_of_tile(tiles, s, s.v[tile] + at, ahead + at,
-                         s.scores + h * score_stride + tile * s.rows * kDepth,
-                         s.o + h * s.result_stride, tile == 0);
+      amx_values_of_tile(tiles, s, tile, h, s.scores + h * score_stride + tile * s.rows * kDepth);
     }
   }
 }
