@@ -1,6 +1,6 @@
 """What train.py reads: ids as the chat template gives them, the mask over answers, batches. Needs tokenizers, not torch.
 
-Uses models/pebble of this repository, so that the committed tokenizer and template are what is checked.
+The tokenizer and the template are those that make_tokenizer.py makes.
 """
 
 import json
@@ -10,8 +10,7 @@ import sys
 import unittest
 
 TOOLS = pathlib.Path(__file__).resolve().parents[1]
-MODEL = TOOLS.parents[1] / "models" / "pebble"
-sys.path.insert(0, str(TOOLS))
+sys.path[:0] = [str(TOOLS), str(TOOLS / "tests")]
 
 import corpus  # noqa: E402
 
@@ -19,6 +18,7 @@ try:
     import data
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from made import tokenizer_folder
     from tokenizers import Tokenizer
 except ImportError as error:
     raise unittest.SkipTest(f"needs tools/pebble/requirements.txt: {error}") from error
@@ -27,11 +27,9 @@ except ImportError as error:
 class Data(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        if not (MODEL / "tokenizer.json").exists():
-            raise unittest.SkipTest(f"{MODEL} has no tokenizer.json; run make_tokenizer.py --out models/pebble")
-        cls.tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+        cls.tokenizer = Tokenizer.from_file(str(tokenizer_folder() / "tokenizer.json"))
         cls.encoder = data.Encoder(cls.tokenizer)
-        cls.config = json.loads((MODEL / "tokenizer_config.json").read_text(encoding="utf-8"))
+        cls.config = json.loads((tokenizer_folder() / "tokenizer_config.json").read_text(encoding="utf-8"))
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.Undefined)
         environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
         cls.template = environment.from_string(cls.config["chat_template"])
