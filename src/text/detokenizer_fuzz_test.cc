@@ -105,7 +105,7 @@ void fuzz(size_t strings) {
                                        Tokenizer::from_json(sentencepiece_json()).value()};
   for (std::string_view name : kVocabularies) {
     auto tokenizer = vocabulary(name);
-    REQUIRE_OR_SKIP(tokenizer, "no shared test data");
+    REQUIRE_OR_SKIP(tokenizer, "no shared test data: the vocabularies in ../shared/data/vocab");
     tokenizers.push_back(*std::move(tokenizer));
   }
   constexpr size_t kThreads = 2;  // two at once on each tokenizer: they are shared by design

@@ -59,12 +59,7 @@ std::vector<std::string> flags_of(const GoldenCase& golden);
 
 }  // namespace strata::golden
 
-/// Ends the test when the program is not built: a failure where everything must be there, else a
-/// skip.
-#define REQUIRE_STRATA()                                                  \
-  do {                                                                    \
-    if (strata::golden::strata_binary().empty()) {                        \
-      if (std::getenv("CI")) FAIL() << "the strata program is not built"; \
-      GTEST_SKIP() << "the strata program is not built";                  \
-    }                                                                     \
-  } while (false)
+/// Ends the test as failed where the program is not built: ctest builds and names it.
+#define REQUIRE_STRATA()                                \
+  ASSERT_FALSE(strata::golden::strata_binary().empty()) \
+      << "the strata program is not built, or STRATA_BINARY_DIR is not set: run through ctest"
