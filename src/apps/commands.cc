@@ -11,71 +11,47 @@
 namespace strata::apps {
 namespace {
 
+constexpr ConfigField repeats_field(const char* help) {
+  return {.name = "repeats",
+          .kind = FieldKind::kInteger,
+          .fallback = "5",
+          .unit = "runs",
+          .min = 1,
+          .max = 1000,
+          .help = help};
+}
+constexpr ConfigField kJsonField = {
+    .name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"};
+
 constexpr ConfigField kModelFields[] = {
     {.name = "revision",
      .unit = "NAME",
      .help = "branch, tag or commit of a model from the local cache"},
 };
 constexpr ConfigField kInspectFields[] = {
-    {.name = "dtype",
-     .kind = FieldKind::kChoice,
-     .fallback = "auto",
-     .choices = "auto|f32|f16|bf16",
-     .help = "type of weights and products; auto keeps the checkpoint's"},
-    {.name = "isa",
-     .kind = FieldKind::kChoice,
-     .fallback = "auto",
-     .choices = "auto|scalar|avx2|avx512|avx512_bf16|amx",
-     .help = "instruction set whose kernels to name"},
-    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+    engine::kDtypeField,
+    engine::isa_field("instruction set whose kernels to name"),
+    kJsonField,
 };
 constexpr ConfigField kDoctorFields[] = {
-    {.name = "threads",
-     .kind = FieldKind::kInteger,
-     .fallback = "auto",
-     .unit = "threads",
-     .min = 1,
-     .max = 1024,
-     .help = "threads to probe with; auto is one per core that the process may use"},
+    engine::threads_field("threads to probe with; auto is one per core that the process may use"),
     {.name = "disk",
      .fallback = ".",
      .unit = "DIR",
      .help = "folder whose disk is probed with a temporary file"},
-    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+    kJsonField,
 };
 constexpr ConfigField kLatencyFields[] = {
-    {.name = "repeats",
-     .kind = FieldKind::kInteger,
-     .fallback = "5",
-     .unit = "runs",
-     .min = 1,
-     .max = 1000,
-     .help = "runs of each case; medians are printed"},
+    repeats_field("runs of each case; medians are printed"),
     {.name = "cases", .fallback = "all", .unit = "LIST", .help = "comma-separated names of cases"},
-    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+    kJsonField,
 };
 
 constexpr ConfigField kKernelsFields[] = {
-    {.name = "threads",
-     .kind = FieldKind::kInteger,
-     .fallback = "auto",
-     .unit = "threads",
-     .min = 1,
-     .max = 1024,
-     .help = "compute threads; auto is one per core that the process may use"},
-    {.name = "isa",
-     .kind = FieldKind::kChoice,
-     .fallback = "auto",
-     .choices = "auto|scalar|avx2|avx512|avx512_bf16|amx",
-     .help = "best instruction set to use"},
-    {.name = "repeats",
-     .kind = FieldKind::kInteger,
-     .fallback = "5",
-     .unit = "runs",
-     .min = 1,
-     .max = 1000,
-     .help = "runs of each op; medians are printed"},
-    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+    engine::threads_field("compute threads; auto is one per core that the process may use"),
+    engine::isa_field("best instruction set to use"),
+    repeats_field("runs of each op; medians are printed"),
+    kJsonField,
 };
 
 Result<void> generate(Env& env, const std::string& model, const FieldValues& values) {

@@ -23,6 +23,30 @@ struct EngineConfig {
   bool all_logits = false;  // requests will ask for the logits of every row
 };
 
+/// Fields that commands without an engine share with it, each with its own help.
+constexpr ConfigField isa_field(const char* help) {
+  return {.name = "isa",
+          .kind = FieldKind::kChoice,
+          .fallback = "auto",
+          .choices = "auto|scalar|avx2|avx512|avx512_bf16|amx",
+          .help = help};
+}
+constexpr ConfigField threads_field(const char* help) {
+  return {.name = "threads",
+          .kind = FieldKind::kInteger,
+          .fallback = "auto",
+          .unit = "threads",
+          .min = 1,
+          .max = 1024,
+          .help = help};
+}
+inline constexpr ConfigField kDtypeField = {
+    .name = "dtype",
+    .kind = FieldKind::kChoice,
+    .fallback = "auto",
+    .choices = "auto|f32|f16|bf16",
+    .help = "type of weights and products; auto keeps the checkpoint's"};
+
 /// Flags of the engine: the same for every command that loads a model.
 FieldList engine_fields();
 

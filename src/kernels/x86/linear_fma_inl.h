@@ -11,6 +11,7 @@
 #include "kernels/linear_kernels.h"
 #include "kernels/simd/vec16.h"
 #include "kernels/x86/linear_item_inl.h"
+#include "kernels/x86/tile_rows_inl.h"
 
 namespace strata::kernels {
 namespace {
@@ -20,40 +21,6 @@ namespace {
 // third slower at 4 to 16 rows).
 template <bool kAhead>
 constexpr int kUnroll = kAhead ? 4 : 16;
-
-/// Weight rows of a tile as vectors of 16 outputs: pair i holds k = 2 i (even) and 2 i + 1 (odd).
-template <class V>
-struct Bf16Weights {
-  static constexpr int64_t kTileBytes = 1024;
-  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
-    return V::pair_even(tile + i * 64);
-  }
-  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
-    return V::pair_odd(tile + i * 64);
-  }
-};
-
-template <class V>
-struct F16Weights {
-  static constexpr int64_t kTileBytes = 1024;
-  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
-    return V::load_f16(reinterpret_cast<const uint16_t*>(tile) + 2 * i * kWide);
-  }
-  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
-    return V::load_f16(reinterpret_cast<const uint16_t*>(tile) + (2 * i + 1) * kWide);
-  }
-};
-
-template <class V>
-struct F32Weights {
-  static constexpr int64_t kTileBytes = 2048;
-  STRATA_KERNEL_INLINE static typename V::F even(const std::byte* tile, int64_t i) {
-    return V::load(reinterpret_cast<const float*>(tile) + 2 * i * kWide);
-  }
-  STRATA_KERNEL_INLINE static typename V::F odd(const std::byte* tile, int64_t i) {
-    return V::load(reinterpret_cast<const float*>(tile) + (2 * i + 1) * kWide);
-  }
-};
 
 /// One chunk of R rows x T tiles, both chains at once: sums[r][t] += e + o.
 template <class V, class W, int R, int T, bool kAhead>
@@ -145,7 +112,8 @@ STRATA_KERNEL_INLINE void chunk_passes(const std::byte* w, const float* x, float
   }
 }
 
-/// The chunk kernels of a vector backend V, weights of type W and a blocking B (linear_item_inl.h).
+/// The chunk kernels of a vector backend V, weights of type W (tile_rows_inl.h) and a blocking B
+/// (linear_item_inl.h).
 template <class V, class W, class B>
 struct FmaChunks : B {
   using Vec = V;
@@ -204,7 +172,7 @@ constexpr LinearKernels linear_kernels(void (*pack)(const PackRowsArgs&)) {
 }  // namespace strata::kernels
 
 // Defines one table of kernels for the three product kinds.
-#define STRATA_LINEAR_KERNELS(name, V, B)                                              \
-  const LinearKernels name[3] = {linear_kernels<V, Bf16Weights, B>(pack_bf16_rows<V>), \
-                                 linear_kernels<V, F16Weights, B>(pack_f32_rows<V>),   \
-                                 linear_kernels<V, F32Weights, B>(pack_f32_rows<V>)}
+#define STRATA_LINEAR_KERNELS(name, V, B)                                           \
+  const LinearKernels name[3] = {linear_kernels<V, Bf16Tile, B>(pack_bf16_rows<V>), \
+                                 linear_kernels<V, F16Tile, B>(pack_f32_rows<V>),   \
+                                 linear_kernels<V, F32Tile, B>(pack_f32_rows<V>)}
