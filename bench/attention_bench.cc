@@ -8,13 +8,11 @@
 //                   [--keys 512,4096] [--sequences 1,16] [--tokens 512,2048] [--threads 2]
 //                   [--seconds 0.1] [--rounds 5] [--gib 1]
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -22,6 +20,7 @@
 
 #include "base/compute_pool.h"
 #include "base/env.h"
+#include "bench.h"
 #include "kernels/cpu_features.h"
 #include "kernels/kernel_table.h"
 #include "kernels/probe.h"
@@ -29,43 +28,10 @@
 namespace strata::kernels {
 namespace {
 
+using bench::HugePages;
+using bench::median;
+using bench::Options;
 using tensor::ProductKind;
-
-struct Options {
-  std::map<std::string, std::string> values;
-
-  std::string get(const std::string& name, const std::string& fallback) const {
-    const auto it = values.find(name);
-    return it == values.end() ? fallback : it->second;
-  }
-  double number(const std::string& name, double fallback) const {
-    const auto it = values.find(name);
-    return it == values.end() ? fallback : std::atof(it->second.c_str());
-  }
-  std::vector<int64_t> list(const std::string& name, const std::string& fallback) const {
-    std::vector<int64_t> numbers;
-    const std::string text = get(name, fallback);
-    for (size_t at = 0; at < text.size(); at = std::min(text.find(',', at), text.size() - 1) + 1) {
-      numbers.push_back(std::atoll(text.c_str() + at));
-    }
-    return numbers;
-  }
-};
-
-struct HugePages {
-  std::byte* data;
-  size_t bytes;
-
-  explicit HugePages(size_t size) : bytes(size) {
-    void* map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) std::abort();
-    madvise(map, size, MADV_HUGEPAGE);
-    data = static_cast<std::byte*>(map);
-  }
-  ~HugePages() { munmap(data, bytes); }
-  HugePages(const HugePages&) = delete;
-  HugePages& operator=(const HugePages&) = delete;
-};
 
 // Numbers about +-2 in the element type, so that softmax has work to do.
 void fill_random(std::byte* data, size_t bytes, int64_t element, ProductKind kind) {
@@ -84,11 +50,6 @@ void fill_random(std::byte* data, size_t bytes, int64_t element, ProductKind kin
     const uint32_t word = (static_cast<uint32_t>(state >> 20) & keep) | base;
     std::memcpy(data + at, &word, 4);
   }
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 constexpr int64_t kLayers = 16;
@@ -259,8 +220,6 @@ int run_bench(const Options& options) {
 }  // namespace strata::kernels
 
 int main(int argc, char** argv) {
-  strata::kernels::Options options;
-  for (int i = 1; i + 1 < argc; i += 2)
-    options.values[std::string(argv[i]).substr(2)] = argv[i + 1];
-  return strata::kernels::run_bench(options);
+  return strata::bench::guarded(
+      [&] { return strata::kernels::run_bench(strata::bench::Options(argc, argv)); });
 }

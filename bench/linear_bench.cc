@@ -6,18 +6,17 @@
 //   linear_bench [--isa avx2] [--kind bf16] [--k 2048 --n 8192] [--m 1,16,512] [--threads 2]
 //   [--seconds 0.3] [--rounds 3] [--gib 1.25]
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/compute_pool.h"
 #include "base/env.h"
+#include "bench.h"
 #include "kernels/cpu_features.h"
 #include "kernels/linear.h"
 #include "kernels/probe.h"
@@ -28,43 +27,10 @@
 namespace strata::kernels {
 namespace {
 
+using bench::HugePages;
+using bench::median;
+using bench::Options;
 using tensor::ProductKind;
-
-struct Options {
-  std::map<std::string, std::string> values;
-
-  std::string get(const std::string& name, const std::string& fallback) const {
-    const auto it = values.find(name);
-    return it == values.end() ? fallback : it->second;
-  }
-  double number(const std::string& name, double fallback) const {
-    const auto it = values.find(name);
-    return it == values.end() ? fallback : std::atof(it->second.c_str());
-  }
-  std::vector<int64_t> list(const std::string& name, const std::string& fallback) const {
-    std::vector<int64_t> numbers;
-    const std::string text = get(name, fallback);
-    for (size_t at = 0; at < text.size(); at = std::min(text.find(',', at), text.size() - 1) + 1) {
-      numbers.push_back(std::atoll(text.c_str() + at));
-    }
-    return numbers;
-  }
-};
-
-struct HugePages {
-  std::byte* data;
-  size_t bytes;
-
-  explicit HugePages(size_t size) : bytes(size) {
-    void* map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) std::abort();
-    madvise(map, size, MADV_HUGEPAGE);
-    data = static_cast<std::byte*>(map);
-  }
-  ~HugePages() { munmap(data, bytes); }
-  HugePages(const HugePages&) = delete;
-  HugePages& operator=(const HugePages&) = delete;
-};
 
 // Words that are small random numbers whether read as f32 or as two bf16 (or f16) values.
 void fill_random(std::byte* data, size_t bytes, ProductKind kind) {
@@ -177,11 +143,6 @@ class Bench {
     std::fflush(stdout);
   }
 
-  static double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-  }
-
   const Options& options_;
   ComputePool& pool_;
   HugePages weights_, x_, out_, workspace_;
@@ -208,8 +169,6 @@ int run_bench(const Options& options) {
 }  // namespace strata::kernels
 
 int main(int argc, char** argv) {
-  strata::kernels::Options options;
-  for (int i = 1; i + 1 < argc; i += 2)
-    options.values[std::string(argv[i]).substr(2)] = argv[i + 1];
-  return strata::kernels::run_bench(options);
+  return strata::bench::guarded(
+      [&] { return strata::kernels::run_bench(strata::bench::Options(argc, argv)); });
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/compute_pool.h"
+#include "bench.h"
 #include "device/cpu_device.h"
 #include "engine/opened_model.h"
 #include "kernels/kernel_table.h"
@@ -70,11 +71,6 @@ Result<double> load_seconds(const OpenedModel& opened, const model::LoadOptions&
   return seconds_since(start);
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 Result<void> run(const std::string& folder, int repeats) {
   const auto opened = TRY(OpenedModel::open(real_env(), folder, {}, model::WeightDtype::kAuto));
   const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
@@ -93,8 +89,15 @@ Result<void> run(const std::string& folder, int repeats) {
     fmt::print("plain read {:.2f} GB/s, load {:.2f} GB/s\n", plain_rates.back(), load_rates.back());
   }
   fmt::print("medians of {}: plain read {:.2f} GB/s, load {:.2f} GB/s, {:.0f} % of it\n", repeats,
-             median(plain_rates), median(load_rates), 100 * median(ratios));
+             bench::median(plain_rates), bench::median(load_rates), 100 * bench::median(ratios));
   return {};
+}
+
+int run_bench(const std::string& folder, int repeats) {
+  const auto done = run(folder, repeats);
+  if (done) return 0;
+  fmt::print(stderr, "load_bench: {}\n", done.error().message());
+  return exit_code(done.error().code);
 }
 
 }  // namespace
@@ -105,8 +108,7 @@ int main(int argc, char** argv) {
     std::fputs("load_bench MODEL [repeats]\n", stderr);
     return 64;
   }
-  const auto done = strata::engine::run(argv[1], argc > 2 ? std::max(1, std::atoi(argv[2])) : 5);
-  if (done) return 0;
-  std::fprintf(stderr, "load_bench: %s\n", done.error().message().c_str());
-  return 1;
+  return strata::bench::guarded([&] {
+    return strata::engine::run_bench(argv[1], argc > 2 ? std::max(1, std::atoi(argv[2])) : 5);
+  });
 }

@@ -4,7 +4,6 @@
 //
 //   pack_bench [threads]
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 
 #include "base/compute_pool.h"
 #include "base/env.h"
+#include "bench.h"
 #include "kernels/kernel_table.h"
 
 namespace strata::kernels {
@@ -23,14 +23,6 @@ using tensor::PackArgs;
 using tensor::ProductKind;
 
 constexpr int64_t kRows = 8192, kColumns = 2048, kMatrices = 16, kRunRows = 256;
-
-std::byte* huge_pages(size_t bytes) {
-  void* map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (map == MAP_FAILED) std::abort();
-  madvise(map, bytes, MADV_HUGEPAGE);
-  std::memset(map, 1, bytes);
-  return static_cast<std::byte*>(map);
-}
 
 double seconds_to_pack(ComputePool& pool, PackFn pack, const PackArgs& whole) {
   const SpinScope spin(pool);
@@ -52,11 +44,13 @@ int run_bench(int threads) {
   auto table = make_cpu_kernel_table(available_isas().back());
   if (!pool || !table) return 1;
   constexpr size_t kBytes = size_t{kMatrices} * kRows * kColumns * 4;
-  std::byte* src = huge_pages(kBytes);
-  std::byte* dst = huge_pages(kBytes);
+  const bench::HugePages src(kBytes), dst(kBytes);
+  std::memset(src.data, 1, kBytes);
+  std::memset(dst.data, 1, kBytes);
   for (const ProductKind kind : {ProductKind::kBf16, ProductKind::kF16, ProductKind::kF32}) {
     for (const DType dtype : {DType::kBF16, DType::kF16, DType::kF32}) {
-      const PackArgs args{.kind = kind, .src_dtype = dtype, .src = src, .k = kColumns, .dst = dst};
+      const PackArgs args{
+          .kind = kind, .src_dtype = dtype, .src = src.data, .k = kColumns, .dst = dst.data};
       double best = 1e9;
       for (int round = 0; round < 5; round++)
         best = std::min(best, seconds_to_pack(**pool, table->pack, args));
@@ -73,5 +67,6 @@ int run_bench(int threads) {
 }  // namespace strata::kernels
 
 int main(int argc, char** argv) {
-  return strata::kernels::run_bench(argc > 1 ? std::atoi(argv[1]) : 2);
+  return strata::bench::guarded(
+      [&] { return strata::kernels::run_bench(argc > 1 ? std::atoi(argv[1]) : 2); });
 }
