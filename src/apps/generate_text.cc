@@ -78,7 +78,7 @@ class Conversation {
     if (!args_.ignore_eos) request.stop_ids = session_.codec.stop_ids(session_.opened->defaults());
     auto detokenizer = session_.codec.detokenizer(!args_.chat);
     Result<void> outcome;
-    const auto emit = [&](std::string piece) {
+    const auto emit = [&](const std::string& piece) {
       made.text += piece;
       if (outcome && !piece.empty()) outcome = show(piece);
     };

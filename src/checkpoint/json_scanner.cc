@@ -253,7 +253,7 @@ Result<int64_t> JsonScanner::read_unsigned() {
     ++next_;
     ++digits;
   }
-  const int after = next_ < filled_ ? window_[next_] : ' ';
+  const char after = next_ < filled_ ? window_[next_] : ' ';
   if ((zero && digits > 1) || after == '.' || after == 'e' || after == 'E') {
     return unexpected("a whole number >= 0, plainly written");
   }

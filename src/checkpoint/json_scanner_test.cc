@@ -2,6 +2,7 @@
 // text.
 #include "checkpoint/json_scanner.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/json.h"
@@ -116,8 +117,8 @@ TEST(JsonScanner, UnsignedNumbers) {
 TEST(JsonScanner, StringsAcrossWindows) {
   for (const size_t length : {65'530u, 65'533u, 65'534u, 65'535u, 65'536u, 200'000u}) {
     const std::string plain(length, 'x');
-    EXPECT_EQ(*string_of("\"" + plain + "\xc3\xa9\\n" + plain + "\""),
-              plain + "\xc3\xa9\n" + plain);
+    EXPECT_EQ(*string_of(fmt::format("\"{0}\xc3\xa9\\n{0}\"", plain)),
+              fmt::format("{0}\xc3\xa9\n{0}", plain));
   }
 }
 

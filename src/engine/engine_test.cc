@@ -41,8 +41,8 @@ class Running {
   }
 
   static const testing::TestModel& shared_model() {
-    static const testing::TestModel model;
-    return model;
+    static const testing::TestModel kModel;
+    return kModel;
   }
 
   Engine& engine() { return *engine_; }

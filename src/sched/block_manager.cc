@@ -13,7 +13,7 @@ int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 }  // namespace
 
-BlockManager::BlockManager(int64_t slabs, std::vector<int64_t> frames_per_slab)
+BlockManager::BlockManager(int64_t slabs, const std::vector<int64_t>& frames_per_slab)
     : frames_(slabs, frames_per_slab),
       live_(frames_per_slab.size(), 0),
       reserved_(frames_per_slab.size(), 0) {}

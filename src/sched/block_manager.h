@@ -17,7 +17,7 @@ using BlockDemand = std::vector<int64_t>;
 
 class BlockManager {
  public:
-  BlockManager(int64_t slabs, std::vector<int64_t> frames_per_slab);
+  BlockManager(int64_t slabs, const std::vector<int64_t>& frames_per_slab);
 
   int groups() const { return frames_.groups(); }
 

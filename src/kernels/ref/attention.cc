@@ -91,7 +91,7 @@ struct HeadRow {
 template <ProductKind kKind>
 void attend(const HeadRow<kKind>& row, float* o, typename Elements<kKind>::Operand* out) {
   const int64_t dim = row.args.kv.shape.head_dim;
-  float p[kSplit], m = 0, l = 0;
+  float p[kSplit] = {}, m = 0, l = 0;
   for (int64_t split = row.first / kSplit * kSplit; split <= row.last; split += kSplit) {
     const bool first = split <= row.first;
     const float m_j = row.probabilities(split, p);

@@ -24,18 +24,14 @@ int64_t tiles_of(const SequenceView& s) {
   return (s.first_position + s.rows - 1) / tensor::kKvTile - s.first_position / tensor::kKvTile + 1;
 }
 
+// `item` is below the number of tiles of all sequences together.
 TileRows locate(const KvWriteArgs& args, int64_t item) {
-  for (const SequenceView& s : args.sequences) {
-    const int64_t tiles = tiles_of(s);
-    if (item < tiles) {
-      const int64_t tile_begin = (s.first_position / tensor::kKvTile + item) * tensor::kKvTile;
-      const int64_t last = s.first_position + s.rows, tile_end = tile_begin + tensor::kKvTile;
-      return {&s, tile_begin > s.first_position ? tile_begin : s.first_position,
-              tile_end < last ? tile_end : last};
-    }
-    item -= tiles;
-  }
-  return {};
+  const SequenceView* s = args.sequences.data();
+  for (; item >= tiles_of(*s); s++) item -= tiles_of(*s);
+  const int64_t tile_begin = (s->first_position / tensor::kKvTile + item) * tensor::kKvTile;
+  const int64_t last = s->first_position + s->rows, tile_end = tile_begin + tensor::kKvTile;
+  return {s, tile_begin > s->first_position ? tile_begin : s->first_position,
+          tile_end < last ? tile_end : last};
 }
 
 template <ProductKind kKind>

@@ -6,8 +6,6 @@
 namespace strata::kernels {
 namespace {
 
-using tensor::ProductKind;
-
 void rotate_head(float* x, const float* cos, const float* sin, int64_t half) {
   for (int64_t i = 0; i < half; i++) {
     const float a = x[i], b = x[i + half];
