@@ -1,7 +1,7 @@
 // Which frame a block gets: frames of several KV groups over one pool of slabs. A slab is owned by
 // one group while any of its frames is taken. Pure arithmetic on ids: the bytes behind them are
-// memory's. Holes are filled, lowest frame first, before a group takes another slab; that is what
-// makes the reservations of BlockManager safe.
+// memory's. Holes are filled, lowest frame first, before a group takes another slab: that is why a
+// sequence that is alone in the pool gets every block it was told it would get.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,11 @@ class FrameAllocator {
 
   int groups() const { return static_cast<int>(frames_per_slab_.size()); }
   int64_t slabs() const { return slabs_; }
+  int64_t free_slabs() const { return static_cast<int64_t>(free_slabs_.size()); }
+  /// Free frames in slabs that the group owns.
+  int64_t holes(int group) const {
+    return static_cast<int64_t>(holes_[static_cast<size_t>(group)].size());
+  }
   int64_t owned_slabs(int group) const { return owned_[static_cast<size_t>(group)]; }
   int64_t frames_per_slab(int group) const { return frames_per_slab_[static_cast<size_t>(group)]; }
 

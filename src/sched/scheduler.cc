@@ -1,7 +1,8 @@
-// The phases of a scheduling step, in the order of schedule().
+// The phases of a scheduling step, in the order of schedule(). What they do with blocks is in
+// placing.cc.
 #include "sched/scheduler.h"
 
-#include <string>
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -9,39 +10,45 @@
 namespace strata::sched {
 namespace {
 
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
-
 std::vector<int64_t> frames_per_slab(const SchedulerConfig& config) {
   std::vector<int64_t> frames;
   for (const GroupShape& group : config.groups) frames.push_back(group.frames_per_slab);
   return frames;
 }
 
-Result<void> check_positive(const char* what, int64_t value) {
-  if (value >= 1) return {};
-  return fail(Code::kInvalidArgument, what, std::to_string(value), "at least 1");
+Result<void> check_least(const char* what, int64_t value, int64_t least, const char* why = "") {
+  if (value >= least) return {};
+  return fail(Code::kInvalidArgument, what, std::to_string(value),
+              "at least " + std::string(why) + std::to_string(least));
 }
 
 }  // namespace
 
-Scheduler::Scheduler(SchedulerConfig config)
-    : config_(std::move(config)), blocks_(config_.slabs, frames_per_slab(config_)) {}
+Scheduler::Scheduler(SchedulerConfig config, Plant plant)
+    : config_(std::move(config)),
+      plant_(plant),
+      blocks_(config_.slabs, frames_per_slab(config_), plant) {}
 
 Result<Scheduler> Scheduler::create(SchedulerConfig config) {
-  TRY(check_positive("max_sequences", config.max_sequences));
-  TRY(check_positive("prefill_chunk", config.prefill_chunk));
-  TRY(check_positive("block_tokens", config.block_tokens));
-  TRY(check_positive("slabs", config.slabs));
-  TRY(check_positive("depth", config.depth));
-  TRY(check_positive("KV groups", static_cast<int64_t>(config.groups.size())));
+  return create_planted(std::move(config), Plant::kNone);
+}
+
+Result<Scheduler> Scheduler::create_planted(SchedulerConfig config, Plant plant) {
+  TRY(check_least("max_sequences", config.max_sequences, 1));
+  TRY(check_least("prefill_chunk", config.prefill_chunk, 1));
+  TRY(check_least("block_tokens", config.block_tokens, 1));
+  TRY(check_least("slabs", config.slabs, 1));
+  TRY(check_least("depth", config.depth, 1));
+  TRY(check_least("KV groups", static_cast<int64_t>(config.groups.size()), 1));
+  TRY(check_least("ageing_us", config.ageing_us, 0));
+  TRY(check_least("fair_us_per_token", config.fair_us_per_token, 0));
   for (const GroupShape& group : config.groups) {
-    TRY(check_positive("frames_per_slab", group.frames_per_slab));
+    TRY(check_least("frames_per_slab", group.frames_per_slab, 1));
   }
-  if (config.max_logit_rows < config.max_sequences) {
-    return fail(Code::kInvalidArgument, "max_logit_rows", std::to_string(config.max_logit_rows),
-                "at least max_sequences, " + std::to_string(config.max_sequences));
-  }
-  return Scheduler(std::move(config));
+  const int64_t sequences = config.max_sequences;
+  TRY(check_least("max_batched_tokens", config.max_batched_tokens, sequences, "max_sequences, "));
+  TRY(check_least("max_logit_rows", config.max_logit_rows, sequences, "max_sequences, "));
+  return Scheduler(std::move(config), plant);
 }
 
 StepPlan Scheduler::schedule(const StepInput& input) {
@@ -49,13 +56,15 @@ StepPlan Scheduler::schedule(const StepInput& input) {
   for (const StepResult& result : input.completions) complete(result);
   CHECK(last_plan_ - completed_plan_ <= config_.depth, "more plans in flight than allowed");
   for (const RequestId request : input.cancels) cancel(request, plan);
-  drain();
   for (const Request& request : input.arrivals) receive(request, plan);
 
-  Budget budget{.rows = config_.max_rows(), .logit_rows = config_.max_logit_rows};
-  plan_decodes(plan, budget);
-  plan_prefills(plan, budget);
+  Budget budget{.rows = config_.max_batched_tokens, .logit_rows = config_.max_logit_rows};
+  stalled_ = false;
+  computing_.clear();
+  plan_running(plan, budget);
   admit(plan, budget);
+  // Only now: rows of this very plan may not read what other rows of it write.
+  for (const Rank& rank : running_) publish(sequences_.at(rank.id));
 
   plan.freed = blocks_.take_freed();
   plan.allocated = blocks_.take_allocated();
@@ -70,9 +79,9 @@ void Scheduler::complete(const StepResult& result) {
   CHECK(value(result.plan) == completed_plan_ + 1, "plans complete in order");
   completed_plan_++;
   for (const SequenceResult& entry : result.sequences) {
-    const auto found = running_.find(entry.sequence);
+    const auto found = sequences_.find(entry.sequence);
     // A plan made before its sequence finished brings rows that nobody wants any more.
-    if (found == running_.end()) continue;
+    if (found == sequences_.end()) continue;
     accept(found->second, entry);
     if (entry.finished) finish(entry.sequence);
   }
@@ -86,158 +95,155 @@ void Scheduler::accept(Sequence& sequence, const SequenceResult& result) {
   sequence.yields_in_flight -= tokens;
   CHECK(sequence.generated < sequence.request.max_tokens || result.finished.has_value(),
         "a sequence at its limit must finish");
+  std::vector<BlockHash>& hashes = sequence.request.block_hashes;
+  hashes.insert(hashes.end(), result.block_hashes.begin(), result.block_hashes.end());
+  const int64_t known = sequence.request.prompt_tokens + sequence.generated;
+  CHECK(result.block_hashes.empty() || std::cmp_equal(hashes.size(), known / config_.block_tokens),
+        "a hash per full block, or none");
 }
 
 void Scheduler::cancel(RequestId request, StepPlan& plan) {
-  if (std::erase_if(waiting_, [request](const Request& r) { return r.id == request; }) > 0) {
-    plan.cancelled.push_back(request);
-    return;
+  std::vector<SequenceId> ended;
+  for (const auto& [id, sequence] : sequences_) {
+    if (sequence.request.id == request) ended.push_back(id);
   }
-  for (const auto& [id, sequence] : running_) {
-    if (sequence.request.id != request) continue;
-    plan.cancelled.push_back(request);
-    finish(id);
-    return;
-  }
+  if (!ended.empty()) plan.cancelled.push_back(request);
+  for (const SequenceId id : ended) finish(id);
 }
 
 void Scheduler::receive(const Request& request, StepPlan& plan) {
-  CHECK(request.prompt_tokens >= 1 && request.max_tokens >= 1, "an empty request");
+  CHECK(request.prompt_tokens >= 1 && request.max_tokens >= 1 && request.sequences >= 1,
+        "an empty request");
+  CHECK(
+      request.block_hashes.empty() ||
+          std::cmp_equal(request.block_hashes.size(), request.prompt_tokens / config_.block_tokens),
+      "a hash per full block, or none");
   const BlockDemand needed = demand(request);
-  if (blocks_.can_ever_hold(needed)) {
-    waiting_.push_back(request);
+  if (!blocks_.can_ever_hold(needed)) {
+    plan.refused.push_back(blocks_.explain(request.id, needed));
     return;
   }
-  plan.refused.push_back(blocks_.explain(request.id, needed));
+  const int64_t tag = next_tag(request, plan.now_us);
+  for (int64_t choice = 0; choice < request.sequences; choice++) {
+    Sequence sequence{.id = static_cast<SequenceId>(++last_sequence_),
+                      .tag = tag,
+                      .request = request,
+                      .choice = choice};
+    sequence.request.all_logits = request.all_logits && choice == 0;
+    sequence.tables.resize(config_.groups.size());
+    sequence.dropped.resize(config_.groups.size(), 0);
+    waiting_.insert(sequence.rank());
+    sequences_.emplace(sequence.id, std::move(sequence));
+  }
+}
+
+// A key's requests are spread over time as if each had to wait for the tokens of the one before; a
+// level of priority is worth `ageing_us` of waiting. So the order never changes once it is made.
+int64_t Scheduler::next_tag(const Request& request, int64_t now_us) {
+  std::erase_if(next_tags_, [now_us](const auto& entry) { return entry.second <= now_us; });
+  int64_t& next = next_tags_[{request.key, request.priority}];
+  const int64_t start = std::max(now_us, next);
+  const int64_t tokens = request.prompt_tokens + request.max_tokens * request.sequences;
+  next = start + tokens * config_.fair_us_per_token;
+  constexpr int64_t kNever = int64_t{1} << 30;
+  const int64_t level = plant_ == Plant::kSkippedAgeing ? kNever : config_.ageing_us;
+  return start + request.priority * level;
 }
 
 void Scheduler::finish(SequenceId id) {
-  const auto found = running_.find(id);
-  draining_.push_back(std::move(found->second));
-  running_.erase(found);
+  const auto found = sequences_.find(id);
+  publish(found->second);
+  stop(found->second);
+  waiting_.erase(found->second.rank());
+  if (solo_ == id) solo_.reset();
+  sequences_.erase(found);
 }
 
-// Blocks of a finished sequence come back when the last plan that could read them has completed.
-void Scheduler::drain() {
-  std::erase_if(draining_, [this](Sequence& sequence) {
-    if (value(sequence.last_plan) > completed_plan_) return false;
-    for (size_t g = 0; g < sequence.tables.size(); g++) {
-      const std::vector<BlockId>& table = sequence.tables[g];
-      for (size_t i = static_cast<size_t>(sequence.dropped[g]); i < table.size(); i++) {
-        blocks_.release(table[i]);
+// Twice over the same order: those that need one row are past their prompts, or as good as.
+void Scheduler::plan_running(StepPlan& plan, Budget& budget) {
+  const std::vector<Rank> order(running_.begin(), running_.end());
+  for (const bool decodes : {true, false}) {
+    for (const Rank& rank : order) {
+      if (!running_.contains(rank)) continue;  // preempted meanwhile
+      Sequence& sequence = sequences_.at(rank.id);
+      const int64_t left = sequence.rows_left();
+      if (sequence.last_plan != plan.id && left > 0 && (left == 1) == decodes) {
+        plan_rows(sequence, plan, budget);
       }
     }
-    blocks_.unreserve(sequence.reserved);
-    return true;
-  });
-}
-
-BlockDemand Scheduler::demand(const Request& request) const {
-  const int64_t all = divide_up(request.positions(), config_.block_tokens);
-  BlockDemand demand;
-  for (const GroupShape& group : config_.groups) {
-    if (group.window == 0) {
-      demand.push_back(all);
-      continue;
-    }
-    // Plans in flight read from window - 1 positions before the oldest one's first row to the
-    // newest one's last row; an interval touches one block more than it fills when its ends do not
-    // lie on block borders.
-    const int64_t span = group.window - 1 + config_.depth * config_.prefill_chunk;
-    demand.push_back(std::min(all, (span + config_.block_tokens - 2) / config_.block_tokens + 1));
   }
-  return demand;
-}
-
-void Scheduler::plan_decodes(StepPlan& plan, Budget& budget) {
-  for (auto& [id, sequence] : running_) {
-    const Request& request = sequence.request;
-    if (sequence.planned < request.prompt_tokens) continue;
-    if (sequence.planned == request.positions()) continue;
-    // The token at the next position must be known or on its way.
-    const int64_t coming = sequence.generated + sequence.yields_in_flight;
-    if (sequence.planned >= request.prompt_tokens + coming) continue;
-    plan_rows(sequence, 1, plan, budget);
-  }
-}
-
-void Scheduler::plan_prefills(StepPlan& plan, Budget& budget) {
-  for (auto& [id, sequence] : running_) plan_prefill(sequence, plan, budget);
 }
 
 void Scheduler::admit(StepPlan& plan, Budget& budget) {
-  while (!waiting_.empty() && running() < config_.max_sequences && budget.rows > 0 &&
-         budget.logit_rows > 0) {
-    const BlockDemand needed = demand(waiting_.front());
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    if (stalled_ || running() >= config_.max_sequences) return;
+    if (budget.rows == 0 || budget.logit_rows == 0) return;
+    const Rank rank = *next++;
+    Sequence& sequence = sequences_.at(rank.id);
+    if (solo_ && *solo_ != rank.id) continue;
+    if (sequence.rows_left() == 0) continue;  // preempted, and its last token is under way
     // The first one waits, and everyone behind it: overtaking could starve it.
-    if (!blocks_.reserve(needed)) return;
-    Sequence sequence{.id = static_cast<SequenceId>(++last_sequence_),
-                      .request = waiting_.front(),
-                      .reserved = needed};
-    waiting_.pop_front();
-    sequence.tables.resize(config_.groups.size());
-    sequence.dropped.resize(config_.groups.size(), 0);
-    plan.admitted.push_back({sequence.request.id, sequence.id});
-    const auto placed = running_.emplace(sequence.id, std::move(sequence)).first;
-    plan_prefill(placed->second, plan, budget);
+    if (!start(sequence, plan)) return;
+    waiting_.erase(rank);
+    running_.insert(rank);
+    if (!std::exchange(sequence.admitted, true)) {
+      plan.admitted.push_back({sequence.request.id, sequence.id, sequence.choice});
+    }
+    plan_rows(sequence, plan, budget);
   }
 }
 
-void Scheduler::plan_prefill(Sequence& sequence, StepPlan& plan, Budget& budget) {
-  const int64_t left = sequence.request.prompt_tokens - sequence.planned;
+void Scheduler::plan_rows(Sequence& sequence, StepPlan& plan, Budget& budget) {
+  const int64_t left = sequence.rows_left();
   int64_t rows = std::min({left, config_.prefill_chunk, budget.rows});
-  if (sequence.request.all_logits) {
+  bool all_logits = sequence.request.all_logits;
+  if (const int64_t again = sequence.logits_planned - sequence.planned; again > 0) {
+    // After a preemption: these logits were wanted once.
+    rows = std::min(rows, again);
+    all_logits = false;
+  }
+  if (all_logits) {
     rows = std::min(rows, budget.logit_rows);
   } else if (rows == left && budget.logit_rows == 0) {
     rows--;  // the last row would yield a token
   }
-  if (rows > 0) plan_rows(sequence, rows, plan, budget);
+  if (rows <= 0) return;
+  if (!hold_blocks(sequence, sequence.planned + rows, plan)) {
+    stalled_ = true;
+    return;
+  }
+  add_step(sequence, rows, all_logits, plan, budget);
 }
 
-void Scheduler::plan_rows(Sequence& sequence, int64_t rows, StepPlan& plan, Budget& budget) {
+void Scheduler::add_step(Sequence& sequence, int64_t rows, bool all_logits, StepPlan& plan,
+                         Budget& budget) {
   SequenceStep step{.sequence = sequence.id,
                     .first_position = sequence.planned,
                     .rows = rows,
-                    .yields_token = sequence.planned + rows >= sequence.request.prompt_tokens,
-                    .all_logits = sequence.request.all_logits};
-  for (int group = 0; group < blocks_.groups(); group++) {
-    drop_outside_window(sequence, group);
-    extend_table(sequence, group, step.first_position + rows);
-    const auto g = static_cast<size_t>(group);
+                    .yields_token = rows == sequence.rows_left(),
+                    .all_logits = all_logits};
+  for (size_t g = 0; g < sequence.tables.size(); g++) {
     std::vector<int64_t>& frames = step.frames.emplace_back();
     for (size_t i = 0; i < sequence.tables[g].size(); i++) {
       const bool dropped = std::cmp_less(i, sequence.dropped[g]);
       frames.push_back(dropped ? -1 : blocks_.frame(sequence.tables[g][i]));
     }
   }
+  const std::vector<BlockHash>& hashes = sequence.request.block_hashes;
+  for (int64_t i = sequence.planned / config_.block_tokens;
+       i < (sequence.planned + rows) / config_.block_tokens; i++) {
+    if (std::cmp_less(i, hashes.size())) computing_.insert(hashes[static_cast<size_t>(i)]);
+  }
+  const int64_t prompt = sequence.request.prompt_tokens;
+  if (sequence.planned < prompt && sequence.planned + rows >= prompt)
+    sequence.prompt_plan = plan.id;
   sequence.planned += rows;
+  if (all_logits) sequence.logits_planned = sequence.planned;
   sequence.last_plan = plan.id;
   sequence.yields_in_flight += step.yields_token ? 1 : 0;
   budget.rows -= rows;
-  budget.logit_rows -= step.all_logits ? rows : (step.yields_token ? 1 : 0);
+  budget.logit_rows -= all_logits ? rows : (step.yields_token ? 1 : 0);
   plan.sequences.push_back(std::move(step));
-}
-
-void Scheduler::drop_outside_window(Sequence& sequence, int group) {
-  const auto g = static_cast<size_t>(group);
-  const int64_t window = config_.groups[g].window;
-  if (window == 0) return;
-  const int64_t first_needed = std::max<int64_t>(0, sequence.planned - window + 1);
-  const int64_t keep_from = first_needed / config_.block_tokens;
-  for (int64_t& i = sequence.dropped[g]; i < keep_from; i++) {
-    const BlockId block = sequence.tables[g][static_cast<size_t>(i)];
-    if (value(sequence.last_plan) <= completed_plan_) {
-      blocks_.release(block);
-    } else {
-      blocks_.release_after(block, sequence.last_plan);
-    }
-  }
-}
-
-void Scheduler::extend_table(Sequence& sequence, int group, int64_t positions) {
-  std::vector<BlockId>& table = sequence.tables[static_cast<size_t>(group)];
-  const int64_t wanted = divide_up(positions, config_.block_tokens);
-  while (std::cmp_less(table.size(), wanted)) table.push_back(blocks_.allocate(group));
 }
 
 }  // namespace strata::sched

@@ -1,12 +1,14 @@
-// Decides each step: who starts, which rows run, which blocks they use. Pure: a function of the
-// inputs so far, without clock, files or threads, so it can be simulated, fuzzed and replayed.
-// First come, first served: docs/design/scheduler.md. It neither sees token values nor bytes.
+// Decides each step: who starts, which rows run, which blocks they use, who gives way when blocks
+// run out. Pure: a function of the inputs so far, without clock, files or threads, so it can be
+// simulated, fuzzed and replayed. docs/design/scheduler.md states the policy. It neither sees token
+// values nor bytes.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -22,74 +24,134 @@ struct GroupShape {
 };
 
 struct SchedulerConfig {
-  int64_t max_sequences = 64;   // running at once
-  int64_t prefill_chunk = 512;  // most prompt rows of one sequence in a step
-  int64_t max_logit_rows = 64;  // of a step; >= max_sequences
+  int64_t max_sequences = 64;        // running at once
+  int64_t max_batched_tokens = 512;  // rows of a step; >= max_sequences
+  int64_t prefill_chunk = 512;       // most rows of one sequence in a step
+  int64_t max_logit_rows = 64;       // of a step; >= max_sequences
   int64_t block_tokens = 32;
   int64_t slabs = 0;
   std::vector<GroupShape> groups{};
   int depth = 1;  // plans in flight
+  bool prefix_caching = true;
+  int64_t ageing_us = 10'000'000;    // waiting that outweighs one level of priority
+  int64_t fair_us_per_token = 1000;  // how far a key's next request steps back for each token
+};
 
-  /// Rows of a step: decodes first, prompts fill the rest.
-  int64_t max_rows() const { return std::max(prefill_chunk, max_sequences); }
+/// Counters since the start.
+struct SchedulerStats {
+  int64_t preemptions = 0;
+  int64_t solo_starts = 0;    // of sequences that got the pool to themselves
+  int64_t forks = 0;          // sequences that started on another one's blocks
+  int64_t block_copies = 0;   // because a shared block was to be written
+  int64_t prompt_tokens = 0;  // of sequences at each start, also after a preemption
+  int64_t cached_tokens = 0;  // of these, found in the prefix cache
+
+  bool operator==(const SchedulerStats&) const = default;
 };
 
 class Scheduler {
  public:
   /// kInvalidArgument naming the number that makes no sense.
   static Result<Scheduler> create(SchedulerConfig config);
+  /// For the simulator and tests only: with a bug in it.
+  static Result<Scheduler> create_planted(SchedulerConfig config, Plant plant);
 
   /// Takes the input in and decides the next step. At most `depth` plans may be without a
   /// completion.
   StepPlan schedule(const StepInput& input);
 
   const SchedulerConfig& config() const { return config_; }
+  const SchedulerStats& stats() const { return stats_; }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
-  /// Neither waiting, running nor draining sequences.
-  bool idle() const { return waiting_.empty() && running_.empty() && draining_.empty(); }
+  /// Nothing waits or runs and no block waits for a plan.
+  bool idle() const { return sequences_.empty() && blocks_.deferred() == 0; }
   const BlockManager& blocks() const { return blocks_; }
-  /// Blocks per group that a request holds at most.
+  /// Blocks per group that one sequence of a request holds at most.
   BlockDemand demand(const Request& request) const;
+  /// The first invariant that does not hold; empty where all do. For simulators and tests.
+  std::string audit() const;
 
  private:
+  /// Order of service, lower first; never changes for a sequence.
+  struct Rank {
+    int64_t tag = 0;
+    SequenceId id{};
+    auto operator<=>(const Rank&) const = default;
+  };
   struct Sequence {
     SequenceId id{};
-    Request request{};
-    BlockDemand reserved{};
-    int64_t planned = 0;           // positions given to plans
+    int64_t tag = 0;
+    Request request{};  // its block_hashes grow with what is generated
+    int64_t choice = 0;
+    bool admitted = false;
+    int64_t planned = 0;           // positions given to plans since the last start
+    int64_t logits_planned = 0;    // positions given to plans ever, where all logits are wanted
     int64_t generated = 0;         // tokens accepted
     int64_t yields_in_flight = 0;  // tokens that plans under way will yield
+    int64_t published = 0;         // leading blocks offered to the prefix index
     PlanId last_plan{};
+    PlanId prompt_plan{};                        // the one that computes the prompt's last row
     std::vector<std::vector<BlockId>> tables{};  // per group, by position / block_tokens
-    std::vector<int64_t> dropped{};              // per group: leading blocks released
+    std::vector<int64_t> dropped{};              // per group: leading entries without a block
+
+    Rank rank() const { return {tag, id}; }
+    /// Tokens known or on their way.
+    int64_t tokens() const { return request.prompt_tokens + generated + yields_in_flight; }
+    /// Rows that could run now: the last token's row is wanted only if another one may follow.
+    int64_t rows_left() const { return tokens() > request.positions() ? 0 : tokens() - planned; }
   };
   struct Budget {
     int64_t rows = 0;
     int64_t logit_rows = 0;
   };
 
-  explicit Scheduler(SchedulerConfig config);
+  Scheduler(SchedulerConfig config, Plant plant);
 
+  // Taking the input in (scheduler.cc).
   void complete(const StepResult& result);
   void accept(Sequence& sequence, const SequenceResult& result);
   void cancel(RequestId request, StepPlan& plan);
   void receive(const Request& request, StepPlan& plan);
+  int64_t next_tag(const Request& request, int64_t now_us);
   void finish(SequenceId id);
-  void drain();
-  void plan_decodes(StepPlan& plan, Budget& budget);
-  void plan_prefills(StepPlan& plan, Budget& budget);
+
+  // Deciding who runs (scheduler.cc).
+  void plan_running(StepPlan& plan, Budget& budget);
   void admit(StepPlan& plan, Budget& budget);
-  void plan_prefill(Sequence& sequence, StepPlan& plan, Budget& budget);
-  void plan_rows(Sequence& sequence, int64_t rows, StepPlan& plan, Budget& budget);
+  void plan_rows(Sequence& sequence, StepPlan& plan, Budget& budget);
+  void add_step(Sequence& sequence, int64_t rows, bool all_logits, StepPlan& plan, Budget& budget);
+
+  // Starting and stopping (placing.cc).
+  bool start(Sequence& sequence, const StepPlan& plan);
+  std::optional<bool> fork(Sequence& sequence, const StepPlan& plan);
+  int64_t cached_prefix(const Sequence& sequence) const;
+  void take_prefix(Sequence& sequence, int64_t blocks);
+  bool room_for(const Sequence& sequence) const;
+  void stop(Sequence& sequence);
+  bool preempt_below(const Rank& rank, StepPlan& plan);
+  void preempt(Sequence& sequence, StepPlan& plan);
+
+  // Blocks of one sequence (placing.cc).
+  bool hold_blocks(Sequence& sequence, int64_t end, StepPlan& plan);
+  std::optional<BlockId> take_block(Sequence& sequence, int group, StepPlan& plan);
   void drop_outside_window(Sequence& sequence, int group);
-  void extend_table(Sequence& sequence, int group, int64_t positions);
+  void release_when_read(const Sequence& sequence, BlockId block);
+  void publish(Sequence& sequence);
+  int64_t first_needed_block(int group, int64_t position) const;
+  int64_t most_blocks(int group, int64_t positions) const;
 
   SchedulerConfig config_;
+  Plant plant_;
   BlockManager blocks_;
-  std::deque<Request> waiting_;
-  std::map<SequenceId, Sequence> running_;  // ids grow with arrival
-  std::vector<Sequence> draining_;          // finished, but plans under way still read them
+  SchedulerStats stats_;
+  std::map<SequenceId, Sequence> sequences_;
+  std::set<Rank> waiting_;
+  std::set<Rank> running_;
+  std::map<std::pair<int64_t, int32_t>, int64_t> next_tags_;  // per key and priority
+  std::optional<SequenceId> solo_;  // runs with the pool to itself: see take_block()
+  bool stalled_ = false;            // somebody who runs got no blocks in this step
+  std::set<BlockHash> computing_;   // of blocks that this step's rows fill
   int64_t last_sequence_ = 0;
   int64_t last_plan_ = 0;
   int64_t completed_plan_ = 0;

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
 #include <limits>
 #include <vector>
 
@@ -35,12 +36,37 @@ Result<Id> read_id(const Json& object, std::string_view key) {
   return static_cast<Id>(TRY(get_int(object, key, 0, kMax)));
 }
 
+Json write_hash(const BlockHash& hash) {
+  return fmt::format("{:016x}{:016x}", hash.high, hash.low);
+}
+
+Result<uint64_t> parse_hex(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
+  if (error == std::errc() && end == text.data() + text.size()) return number;
+  return fail(Code::kInvalidData, "block hash", std::string(text), "hexadecimal digits");
+}
+
+Result<BlockHash> read_hash(const Json& json) {
+  if (!json.is_string() || json.get_ref<const std::string&>().size() != 32) {
+    return fail(Code::kInvalidData, "block hash", json_excerpt(json), "32 hexadecimal digits");
+  }
+  const std::string_view text = json.get_ref<const std::string&>();
+  BlockHash hash;
+  hash.high = TRY(parse_hex(text.substr(0, 16)));
+  hash.low = TRY(parse_hex(text.substr(16)));
+  return hash;
+}
+
 Json write_request(const Request& request) {
   return {{"id", value(request.id)},
           {"prompt_tokens", request.prompt_tokens},
           {"max_tokens", request.max_tokens},
           {"priority", request.priority},
-          {"all_logits", request.all_logits}};
+          {"key", request.key},
+          {"sequences", request.sequences},
+          {"all_logits", request.all_logits},
+          {"block_hashes", write_list(request.block_hashes, write_hash)}};
 }
 
 Result<Request> read_request(const Json& json) {
@@ -49,7 +75,10 @@ Result<Request> read_request(const Json& json) {
   request.prompt_tokens = TRY(get_int(json, "prompt_tokens", 1, kMaxToken));
   request.max_tokens = TRY(get_int(json, "max_tokens", 1, kMaxToken));
   request.priority = static_cast<int32_t>(TRY(get_int(json, "priority", -kMaxToken, kMaxToken)));
+  request.key = TRY(get_int(json, "key", 0, kMax));
+  request.sequences = TRY(get_int(json, "sequences", 1, kMaxSequencesOfRequest));
   request.all_logits = TRY(get_bool(json, "all_logits"));
+  request.block_hashes = TRY(read_list<BlockHash>(json, "block_hashes", read_hash));
   return request;
 }
 
@@ -62,7 +91,9 @@ Result<FinishReason> parse_finish_reason(const std::string& name) {
 }
 
 Json write_sequence_result(const SequenceResult& result) {
-  Json json = {{"sequence", value(result.sequence)}, {"tokens", result.tokens}};
+  Json json = {{"sequence", value(result.sequence)},
+               {"tokens", result.tokens},
+               {"block_hashes", write_list(result.block_hashes, write_hash)}};
   if (result.finished) json["finished"] = finish_reason_name(*result.finished);
   return json;
 }
@@ -76,6 +107,7 @@ Result<SequenceResult> read_sequence_result(const Json& json) {
   if (const auto name = TRY(optional_string(json, "finished"))) {
     result.finished = TRY(parse_finish_reason(*name));
   }
+  result.block_hashes = TRY(read_list<BlockHash>(json, "block_hashes", read_hash));
   return result;
 }
 
@@ -108,13 +140,16 @@ Result<BlockCopy> read_copy(const Json& json) {
 }
 
 Json write_admission(const Admission& admission) {
-  return {{"request", value(admission.request)}, {"sequence", value(admission.sequence)}};
+  return {{"request", value(admission.request)},
+          {"sequence", value(admission.sequence)},
+          {"choice", admission.choice}};
 }
 
 Result<Admission> read_admission(const Json& json) {
   Admission admission;
   admission.request = TRY(read_id<RequestId>(json, "request"));
   admission.sequence = TRY(read_id<SequenceId>(json, "sequence"));
+  admission.choice = TRY(get_int(json, "choice", 0, kMaxSequencesOfRequest - 1));
   return admission;
 }
 
@@ -164,12 +199,16 @@ Result<SequenceStep> read_step(const Json& json) {
   return step;
 }
 
-Json write_request_id(RequestId id) { return value(id); }
+template <class Id>
+Json write_ids(const std::vector<Id>& ids) {
+  return write_list(ids, [](Id id) { return Json(value(id)); });
+}
 
-Result<std::vector<RequestId>> read_request_ids(const Json& object, std::string_view key) {
-  std::vector<RequestId> ids;
+template <class Id>
+Result<std::vector<Id>> read_ids(const Json& object, std::string_view key) {
+  std::vector<Id> ids;
   for (const int64_t id : TRY(get_int_array(object, key, 0, kMax))) {
-    ids.push_back(static_cast<RequestId>(id));
+    ids.push_back(static_cast<Id>(id));
   }
   return ids;
 }
@@ -203,7 +242,7 @@ Result<StepResult> step_result_from_json(const Json& json) {
 Json to_json(const StepInput& input) {
   return {{"now_us", input.now_us},
           {"arrivals", write_list(input.arrivals, write_request)},
-          {"cancels", write_list(input.cancels, write_request_id)},
+          {"cancels", write_ids(input.cancels)},
           {"completions",
            write_list(input.completions, [](const StepResult& result) { return to_json(result); })},
           {"step_us", input.prices.step_us},
@@ -214,7 +253,7 @@ Result<StepInput> step_input_from_json(const Json& json) {
   StepInput input;
   input.now_us = TRY(get_int(json, "now_us", 0, kMax));
   input.arrivals = TRY(read_list<Request>(json, "arrivals", read_request));
-  input.cancels = TRY(read_request_ids(json, "cancels"));
+  input.cancels = TRY(read_ids<RequestId>(json, "cancels"));
   input.completions = TRY(read_list<StepResult>(json, "completions", step_result_from_json));
   input.prices.step_us = TRY(get_double(json, "step_us", 0));
   input.prices.row_us = TRY(get_double(json, "row_us", 0));
@@ -227,7 +266,8 @@ Json to_json(const StepPlan& plan) {
           {"predicted_us", plan.predicted_us},
           {"admitted", write_list(plan.admitted, write_admission)},
           {"refused", write_list(plan.refused, write_refusal)},
-          {"cancelled", write_list(plan.cancelled, write_request_id)},
+          {"cancelled", write_ids(plan.cancelled)},
+          {"preempted", write_ids(plan.preempted)},
           {"freed", write_list(plan.freed, write_place)},
           {"allocated", write_list(plan.allocated, write_place)},
           {"copies", write_list(plan.copies, write_copy)},
@@ -241,7 +281,8 @@ Result<StepPlan> step_plan_from_json(const Json& json) {
   plan.predicted_us = TRY(get_double(json, "predicted_us", 0));
   plan.admitted = TRY(read_list<Admission>(json, "admitted", read_admission));
   plan.refused = TRY(read_list<Refusal>(json, "refused", read_refusal));
-  plan.cancelled = TRY(read_request_ids(json, "cancelled"));
+  plan.cancelled = TRY(read_ids<RequestId>(json, "cancelled"));
+  plan.preempted = TRY(read_ids<SequenceId>(json, "preempted"));
   plan.freed = TRY(read_list<BlockPlace>(json, "freed", read_place));
   plan.allocated = TRY(read_list<BlockPlace>(json, "allocated", read_place));
   plan.copies = TRY(read_list<BlockCopy>(json, "copies", read_copy));
@@ -251,8 +292,9 @@ Result<StepPlan> step_plan_from_json(const Json& json) {
 
 std::string describe(const StepPlan& plan) {
   std::string text =
-      fmt::format("plan {}: {} rows ({} admitted, {} blocks taken, {} freed)", value(plan.id),
-                  plan.rows(), plan.admitted.size(), plan.allocated.size(), plan.freed.size());
+      fmt::format("plan {}: {} rows ({} admitted, {} preempted, {} blocks taken, {} freed)",
+                  value(plan.id), plan.rows(), plan.admitted.size(), plan.preempted.size(),
+                  plan.allocated.size(), plan.freed.size());
   for (const SequenceStep& step : plan.sequences) {
     text += fmt::format("; {}@{}+{}{}", value(step.sequence), step.first_position, step.rows,
                         step.yields_token ? "*" : "");

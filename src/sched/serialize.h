@@ -18,8 +18,8 @@ Result<StepInput> step_input_from_json(const Json& json);
 Result<StepPlan> step_plan_from_json(const Json& json);
 Result<StepResult> step_result_from_json(const Json& json);
 
-/// "plan 7: 65 rows (1 admitted, 2 blocks taken, 0 freed); 12@512+64*; 3@70+1*": sequence @ first
-/// position + rows, * yields.
+/// "plan 7: 65 rows (1 admitted, 0 preempted, 2 blocks taken, 0 freed); 12@512+64*; 3@70+1*":
+/// sequence @ first position + rows, * yields.
 std::string describe(const StepPlan& plan);
 
 std::string_view finish_reason_name(FinishReason reason);

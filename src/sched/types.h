@@ -21,18 +21,34 @@ constexpr int64_t value(SequenceId id) { return static_cast<int64_t>(id); }
 constexpr int64_t value(PlanId id) { return static_cast<int64_t>(id); }
 constexpr int64_t value(BlockId id) { return static_cast<int64_t>(id); }
 
+/// Names the content of a full block: its tokens, all tokens before it and whatever else its keys
+/// and values depend on. Computed outside; equal hashes are taken for equal content
+/// (docs/design/scheduler.md says why that is safe).
+struct BlockHash {
+  uint64_t high = 0;
+  uint64_t low = 0;
+
+  auto operator<=>(const BlockHash&) const = default;
+};
+
 /// What a client asked, as far as scheduling is concerned.
 struct Request {
   RequestId id{};
   int64_t prompt_tokens = 0;  // >= 1
-  int64_t max_tokens = 0;     // >= 1, to generate
-  int32_t priority = 0;       // lower is earlier; first-come scheduling looks at arrival only
-  bool all_logits = false;    // every row's logits are wanted, not only the yielding one's
+  int64_t max_tokens = 0;     // >= 1, to generate, by each sequence
+  int32_t priority = 0;       // lower is earlier
+  int64_t key = 0;            // whose request it is: keys share the machine evenly
+  int64_t sequences = 1;      // generations of the same prompt, 1 to kMaxSequencesOfRequest
+  bool all_logits = false;    // every row's logits are wanted (of the first sequence)
+  /// Of all the prompt's full blocks; or none, then results bring none either.
+  std::vector<BlockHash> block_hashes{};
 
   /// Positions that are ever computed: the last token is sampled but never fed back.
   int64_t positions() const { return prompt_tokens + max_tokens - 1; }
   bool operator==(const Request&) const = default;
 };
+
+inline constexpr int64_t kMaxSequencesOfRequest = 128;
 
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
 
@@ -41,6 +57,7 @@ struct SequenceResult {
   SequenceId sequence{};
   std::vector<int32_t> tokens{};           // accepted, in order; may be fewer than planned
   std::optional<FinishReason> finished{};  // set: no further row of the sequence will be used
+  std::vector<BlockHash> block_hashes{};   // of the blocks that these tokens filled
 
   bool operator==(const SequenceResult&) const = default;
 };
@@ -103,9 +120,11 @@ struct BlockCopy {
   bool operator==(const BlockCopy&) const = default;
 };
 
+/// A sequence's first start. Later ones, after a preemption, show in nothing but its rows.
 struct Admission {
   RequestId request{};
   SequenceId sequence{};
+  int64_t choice = 0;  // which of the request's sequences
 
   bool operator==(const Admission&) const = default;
 };
@@ -126,8 +145,9 @@ struct StepPlan {
   double predicted_us = 0;  // from the prices; 0 = unknown
   std::vector<Admission> admitted{};
   std::vector<Refusal> refused{};
-  std::vector<RequestId> cancelled{};  // those that ended by a cancel, each once
-  std::vector<BlockPlace> freed{};     // no plan before this one that is still running reads them
+  std::vector<RequestId> cancelled{};   // those that ended by a cancel, each once
+  std::vector<SequenceId> preempted{};  // lost their blocks; their rows start over in a later plan
+  std::vector<BlockPlace> freed{};      // no plan before this one that is still running reads them
   std::vector<BlockPlace> allocated{};
   std::vector<BlockCopy> copies{};
   std::vector<SequenceStep> sequences{};  // decodes first
