@@ -26,6 +26,14 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = 4096,
      .help = "how many sequences run in one batch; auto is 64"},
+    {.name = "max-num-batched-tokens",
+     .kind = FieldKind::kInteger,
+     .fallback = "auto",
+     .unit = "tokens",
+     .min = 1,
+     .max = 65536,
+     .help = "most tokens of all sequences in a step; auto is the larger of --prefill-chunk and "
+             "--max-num-seqs"},
     {.name = "prefill-chunk",
      .kind = FieldKind::kInteger,
      .fallback = "auto",
@@ -41,6 +49,9 @@ constexpr ConfigField kFields[] = {
      .max = 1 << 26,
      .help = "size of the KV pool; auto is what the sequences can fill, within half of the free "
              "memory"},
+    {.name = "no-enable-prefix-caching",
+     .kind = FieldKind::kSwitch,
+     .help = "compute every prompt from its start, also where an earlier one began alike"},
 };
 
 }  // namespace
@@ -54,6 +65,8 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.threads = values.integer("threads");
   config.prefill_chunk = values.integer("prefill-chunk");
   config.max_num_seqs = values.integer("max-num-seqs");
+  config.max_num_batched_tokens = values.integer("max-num-batched-tokens");
+  config.prefix_caching = !values.is_on("no-enable-prefix-caching");
   config.kv_blocks = values.integer("kv-blocks");
   config.max_model_len = values.integer("max-model-len");
   return config;

@@ -18,8 +18,10 @@ struct EngineConfig {
   std::optional<int64_t> threads = {};
   std::optional<int64_t> prefill_chunk = {};
   std::optional<int64_t> max_num_seqs = {};
+  std::optional<int64_t> max_num_batched_tokens = {};
   std::optional<int64_t> kv_blocks = {};
   std::optional<int64_t> max_model_len = {};
+  bool prefix_caching = true;
   bool all_logits = false;  // requests will ask for the logits of every row
 };
 

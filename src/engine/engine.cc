@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -22,13 +23,21 @@ Result<void> check_ids(const std::vector<int32_t>& ids, int64_t vocab) {
   return {};
 }
 
+Result<void> check_range(const char* what, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return {};
+  return fail(Code::kInvalidArgument, what, fmt::format("{}", value),
+              fmt::format("{} to {}", least, most));
+}
+
 sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
                                         const model::KvLayout& layout) {
   sched::SchedulerConfig made{.max_sequences = config.max_num_seqs,
+                              .max_batched_tokens = config.max_num_batched_tokens,
                               .prefill_chunk = config.prefill_chunk,
                               .max_logit_rows = config.max_logit_rows,
                               .block_tokens = config.block_tokens,
-                              .slabs = config.slabs};
+                              .slabs = config.slabs,
+                              .prefix_caching = config.prefix_caching};
   for (size_t g = 0; g < layout.groups.size(); g++) {
     made.groups.push_back({.frames_per_slab = config.slab_plan.frames_per_slab[g],
                            .window = layout.groups[g].window});
@@ -73,19 +82,36 @@ Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const
 Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listener) {
   TRY(check_ids(request.prompt, worker_->model().spec().vocab));
   TRY(sampling::validate(request.sampling));
+  TRY(check_range("n", request.n, 1, sched::kMaxSequencesOfRequest));
+  TRY(check_range("key", request.key, 0, std::numeric_limits<int64_t>::max()));
   const int64_t max_tokens = TRY(checked_max_tokens(request));
   const auto id = static_cast<sched::RequestId>(++last_request_);
+  active_[id] = {.listener = std::move(listener), .answers_left = request.n};
+  announce(id, max_tokens, std::move(request));
+  return id;
+}
+
+void Engine::announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request) {
+  std::optional<BlockChain> chain;
+  std::vector<sched::BlockHash> hashes;
+  if (config_.prefix_caching) {
+    chain.emplace(chain_key_, request.cache_salt, config_.block_tokens);
+    hashes = chain->extend(request.prompt);
+  }
   next_.arrivals.push_back({.id = id,
                             .prompt_tokens = static_cast<int64_t>(request.prompt.size()),
                             .max_tokens = max_tokens,
-                            .all_logits = request.all_logits});
+                            .priority = request.priority,
+                            .key = request.key,
+                            .sequences = request.n,
+                            .all_logits = request.all_logits,
+                            .block_hashes = std::move(hashes)});
   worker_->add(id, {.prompt = std::move(request.prompt),
                     .max_tokens = max_tokens,
                     .sampling = request.sampling,
                     .stop_ids = std::move(request.stop_ids),
-                    .on_logits = std::move(request.on_logits)});
-  active_[id] = {std::move(listener), std::nullopt};
-  return id;
+                    .on_logits = std::move(request.on_logits),
+                    .chain = std::move(chain)});
 }
 
 void Engine::cancel(sched::RequestId id) {
@@ -106,8 +132,7 @@ bool Engine::step() {
 
 void Engine::publish_decisions(const sched::StepPlan& plan) {
   for (const sched::Admission& admission : plan.admitted) {
-    active_.at(admission.request).sequence = admission.sequence;
-    request_of_[admission.sequence] = admission.request;
+    answers_[admission.sequence] = {admission.request, admission.choice};
   }
   for (const sched::Refusal& refusal : plan.refused) {
     end(refusal.request,
@@ -118,36 +143,52 @@ void Engine::publish_decisions(const sched::StepPlan& plan) {
                          "raise --kv-blocks, or lower max_tokens"}});
   }
   for (const sched::RequestId id : plan.cancelled) {
+    if (!active_.contains(id)) continue;  // ended by an error of one of its answers
     end(id, {.request = id, .finished = sched::FinishReason::kCancelled});
   }
 }
 
 void Engine::publish_tokens(const StepOutput& output) {
   for (const sched::SequenceResult& result : output.result.sequences) {
-    const sched::RequestId id = request_of_.at(result.sequence);
-    Update update{.request = id};
+    std::optional<Status> error;
     for (const auto& [sequence, status] : output.failures) {
-      if (sequence == result.sequence) update.error = status;
+      if (sequence == result.sequence) error = status;
     }
-    CHECK(result.tokens.size() <= 1, "a step yields one token per sequence");
-    if (!result.tokens.empty()) update.token = result.tokens[0];
-    if (!update.error) update.finished = result.finished;
-    if (result.finished) {
-      end(id, update);
-    } else {
-      active_.at(id).listener(update);
-    }
+    // An error of one answer has ended the others.
+    if (answers_.contains(result.sequence)) publish(result, error);
   }
+}
+
+void Engine::publish(const sched::SequenceResult& result, const std::optional<Status>& error) {
+  const Answer answer = answers_.at(result.sequence);
+  Update update{.request = answer.request, .choice = answer.choice, .error = error};
+  CHECK(result.tokens.size() <= 1, "a step yields one token per sequence");
+  if (!result.tokens.empty()) update.token = result.tokens[0];
+  if (!error) update.finished = result.finished;
+  Active& active = active_.at(answer.request);
+  if (error) next_.cancels.push_back(answer.request);
+  if (result.finished) end_sequence(result.sequence);
+  if (error || (result.finished && --active.answers_left == 0)) {
+    end(answer.request, update);
+  } else {
+    active.listener(update);
+  }
+}
+
+void Engine::end_sequence(sched::SequenceId id) {
+  worker_->remove(id);
+  answers_.erase(id);
 }
 
 void Engine::end(sched::RequestId id, const Update& update) {
   auto ended = active_.extract(id);
   CHECK(!ended.empty(), "a request ends once");
   worker_->remove(id);
-  if (const auto sequence = ended.mapped().sequence) {
-    worker_->remove(*sequence);
-    request_of_.erase(*sequence);
+  std::vector<sched::SequenceId> sequences;
+  for (const auto& [sequence, answer] : answers_) {
+    if (answer.request == id) sequences.push_back(sequence);
   }
+  for (const sched::SequenceId sequence : sequences) end_sequence(sequence);
   ended.mapped().listener(update);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/env.h"
@@ -24,15 +25,23 @@ struct GenerateRequest {
   std::optional<int64_t> max_tokens = {};
   sampling::SamplingParams sampling = {};
   std::vector<int32_t> stop_ids = {};
-  bool all_logits = false;
+  int64_t n = 1;                // answers, 1 to sched::kMaxSequencesOfRequest
+  int32_t priority = 0;         // lower is earlier
+  int64_t key = 0;              // >= 0: requests of different keys share the machine evenly
+  std::string cache_salt = {};  // only requests with equal salts share cached blocks
+  bool all_logits = false;      // of the prompt and the first answer
+  /// Gets the first answer's logits: of all rows with `all_logits`, else of those that chose
+  /// tokens.
   LogitsSink on_logits = {};
 };
 
 inline constexpr int64_t kDefaultMaxTokens = 512;
 
-/// What became of a request since the last update. The one with `finished` or `error` is the last.
+/// What became of one answer to a request since the last update. `finished` ends the answer;
+/// `error` and FinishReason::kCancelled end all answers that have not ended, in one update.
 struct Update {
   sched::RequestId request{};
+  int64_t choice = 0;
   std::optional<int32_t> token = {};
   std::optional<sched::FinishReason> finished = {};
   std::optional<Status> error = {};
@@ -46,8 +55,8 @@ class Engine {
                                                 const ResolvedConfig& config,
                                                 const model::LoadOptions& load);
 
-  /// Refuses (nothing changes) an empty prompt, ids outside the vocabulary, bad sampling parameters
-  /// and what exceeds the maximum context length.
+  /// Refuses (nothing changes) an empty prompt, ids outside the vocabulary, bad sampling
+  /// parameters, an `n` or `key` out of range and what exceeds the maximum context length.
   Result<sched::RequestId> submit(GenerateRequest request, Listener listener);
   /// Ends a request with FinishReason::kCancelled in the next step; ignored where it has ended.
   void cancel(sched::RequestId id);
@@ -57,18 +66,26 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
+  const sched::SchedulerStats& stats() const { return scheduler_.stats(); }
 
  private:
   Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
          sched::Scheduler scheduler);
+  void announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request);
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
   void publish_tokens(const StepOutput& output);
+  void publish(const sched::SequenceResult& result, const std::optional<Status>& error);
+  void end_sequence(sched::SequenceId id);
   void end(sched::RequestId id, const Update& update);
 
   struct Active {
     Listener listener;
-    std::optional<sched::SequenceId> sequence;
+    int64_t answers_left = 1;
+  };
+  struct Answer {
+    sched::RequestId request{};
+    int64_t choice = 0;
   };
 
   Env& env_;
@@ -77,7 +94,8 @@ class Engine {
   sched::Scheduler scheduler_;
   sched::StepInput next_;  // arrivals, cancels and completions since the last step
   std::map<sched::RequestId, Active> active_;
-  std::map<sched::SequenceId, sched::RequestId> request_of_;
+  std::map<sched::SequenceId, Answer> answers_;  // under way
+  ChainKey chain_key_ = ChainKey::random();
   int64_t last_request_ = 0;
 };
 

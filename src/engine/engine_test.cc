@@ -21,6 +21,7 @@ struct Outcome {
   std::optional<FinishReason> finished;
   std::optional<Status> error;
   int endings = 0;
+  bool wants_logits = true;
 };
 
 MachineFacts small_machine() {
@@ -48,7 +49,7 @@ class Running {
   Engine& engine() { return *engine_; }
 
   sched::RequestId add(GenerateRequest request, Outcome& outcome) {
-    if (request.all_logits) {
+    if (outcome.wants_logits) {
       request.on_logits = [&outcome](int64_t, std::span<const float> rows) {
         outcome.logits.insert(outcome.logits.end(), rows.begin(), rows.end());
       };
@@ -199,7 +200,7 @@ TEST(Engine, CancelsWaitingAndRunningRequests) {
 }
 
 TEST(Engine, GivesBlocksBackToThePool) {
-  Running running({.max_num_seqs = 4});
+  Running running({.max_num_seqs = 4, .prefix_caching = false});
   std::vector<Outcome> outcomes(10);
   for (size_t i = 0; i < outcomes.size(); i++)
     running.add(greedy(50, 60, static_cast<uint32_t>(i)), outcomes[i]);
@@ -210,6 +211,160 @@ TEST(Engine, GivesBlocksBackToThePool) {
   running.finish();
   const memory::KvPool& pool = running.engine().worker().kv_pool();
   EXPECT_LE(pool.frames_in_use(0) + pool.frames_in_use(1), 2);
+}
+
+void expect_same(const Outcome& got, const Outcome& expected, const std::string& what) {
+  EXPECT_EQ(got.ids, expected.ids) << what;
+  EXPECT_EQ(got.endings, 1) << what;
+  ASSERT_EQ(got.logits.size(), expected.logits.size()) << what;
+  EXPECT_EQ(std::memcmp(got.logits.data(), expected.logits.data(), got.logits.size() * 4), 0)
+      << what;
+}
+
+// What each request gives by itself, without a cache.
+std::vector<Outcome> each_alone(const std::vector<GenerateRequest>& requests) {
+  Running alone({.threads = 1, .max_num_seqs = 1, .prefix_caching = false});
+  std::vector<Outcome> outcomes(requests.size());
+  for (size_t i = 0; i < requests.size(); i++) {
+    alone.add(requests[i], outcomes[i]);
+    alone.finish();
+  }
+  return outcomes;
+}
+
+GenerateRequest warm(std::vector<int32_t> ids, int64_t max_tokens, uint64_t seed) {
+  return {.prompt = std::move(ids),
+          .max_tokens = max_tokens,
+          .sampling = {.temperature = 1.3, .seed = seed}};
+}
+
+// Prompts that share their first 0, 1, 2 .. tokens with one that ran before: the cache skips every
+// full block of what they share, and nothing else changes.
+TEST(Engine, PrefixHitsChangeNothingAtAnySplit) {
+  const std::vector<int32_t> base = prompt(110, 77);
+  std::vector<GenerateRequest> requests = {warm(base, 3, 1)};
+  int64_t shared = 0;
+  for (size_t split = 0; split <= base.size(); split++) {
+    std::vector<int32_t> ids(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(split));
+    ids.push_back((split < base.size() ? base[split] + 1 : 3) % 97);
+    ids.push_back(static_cast<int32_t>(split) % 97);
+    requests.push_back(warm(std::move(ids), 3, split));
+    shared += static_cast<int64_t>(split / 32 * 32);
+  }
+  const std::vector<Outcome> expected = each_alone(requests);
+  Running cached({.threads = 2, .max_num_seqs = 4});
+  std::vector<Outcome> outcomes(requests.size());
+  cached.add(requests[0], outcomes[0]);
+  cached.finish();
+  for (size_t i = 1; i < requests.size(); i++) cached.add(requests[i], outcomes[i]);
+  cached.finish();
+  for (size_t i = 0; i < requests.size(); i++) {
+    expect_same(outcomes[i], expected[i], "split " + std::to_string(i) + " - 1");
+  }
+  EXPECT_EQ(cached.engine().stats().cached_tokens, shared);
+}
+
+TEST(Engine, SharesAmongRequestsThatComeTogetherAndWithAnswers) {
+  const std::vector<int32_t> ids = prompt(70, 5);
+  Running running({.max_num_seqs = 8});
+  std::vector<Outcome> outcomes(8);
+  for (Outcome& outcome : outcomes) running.add(warm(ids, 40, 9), outcome);
+  running.finish();
+  EXPECT_EQ(running.engine().stats().cached_tokens, 7 * 64);
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.ids, outcomes[0].ids);
+  // The next turn of a conversation: 110 tokens of it are prompt and answer, 96 in full blocks.
+  std::vector<int32_t> turn = ids;
+  turn.insert(turn.end(), outcomes[0].ids.begin(), outcomes[0].ids.end());
+  turn.push_back(1);
+  const std::vector<GenerateRequest> next = {warm(turn, 5, 2)};
+  Outcome second;
+  running.add(next[0], second);
+  running.finish();
+  EXPECT_EQ(running.engine().stats().cached_tokens, 7 * 64 + 96);
+  expect_same(second, each_alone(next)[0], "second turn");
+}
+
+TEST(Engine, SharesNothingAcrossSaltsOrWithoutTheCache) {
+  for (const bool salted : {true, false}) {
+    Running running({.max_num_seqs = 2, .prefix_caching = salted});
+    std::vector<Outcome> outcomes(2);
+    for (size_t i = 0; i < 2; i++) {
+      GenerateRequest request = warm(prompt(70, 5), 3, 1);
+      request.cache_salt = salted && i > 0 ? "tenant" : "";
+      running.add(std::move(request), outcomes[i]);
+      running.finish();
+    }
+    EXPECT_EQ(running.engine().stats().cached_tokens, 0);
+    EXPECT_EQ(outcomes[0].ids, outcomes[1].ids);
+  }
+}
+
+// A pool of 128 blocks for 40 sequences of up to 8: many give way, some again and again, and start
+// over behind what they had generated. Logits of every row still come once.
+TEST(Engine, PreemptionChangesNothing) {
+  std::vector<GenerateRequest> requests;
+  for (uint32_t i = 0; i < 40; i++) {
+    const int64_t prompt_tokens = 20 + i % 13;
+    requests.push_back(warm(prompt(prompt_tokens, i % 29), 256 - prompt_tokens - i % 5, i));
+    requests.back().all_logits = i % 4 == 0;
+  }
+  const std::vector<Outcome> expected = each_alone(requests);
+  for (const bool caching : {true, false}) {
+    Running crowded({.threads = 2, .max_num_seqs = 64, .kv_blocks = 8, .prefix_caching = caching});
+    std::vector<Outcome> outcomes(requests.size());
+    for (size_t i = 0; i < requests.size(); i++) {
+      const size_t shuffled = i * 17 % requests.size();
+      crowded.add(requests[shuffled], outcomes[shuffled]);
+    }
+    crowded.finish();
+    for (size_t i = 0; i < requests.size(); i++) {
+      expect_same(outcomes[i], expected[i], "request " + std::to_string(i));
+    }
+    EXPECT_GE(crowded.engine().stats().preemptions, 5);
+  }
+}
+
+// Several answers share their prompt's blocks, also the last one, which is copied when the first of
+// them writes into it.
+TEST(Engine, GivesEachOfSeveralAnswersAsIfAlone) {
+  for (const int64_t tokens : {1, 31, 32, 33, 90}) {
+    GenerateRequest request = warm(prompt(tokens, 3), 45, 8);
+    request.n = 4;
+    std::vector<std::vector<int32_t>> answers(4);
+    int endings = 0;
+    Running running({.max_num_seqs = 3});
+    const auto id = running.engine().submit(request, [&](const Update& update) {
+      if (update.token) answers[static_cast<size_t>(update.choice)].push_back(*update.token);
+      endings += update.finished ? 1 : 0;
+    });
+    ASSERT_TRUE(id);
+    running.finish();
+    EXPECT_EQ(endings, 4);
+    EXPECT_GE(running.engine().stats().forks, 2);
+    EXPECT_GE(running.engine().stats().block_copies, 2);
+    std::vector<GenerateRequest> single;
+    for (uint32_t choice = 0; choice < 4; choice++) {
+      single.push_back(warm(prompt(tokens, 3), 45, 8));
+      single.back().sampling.choice = choice;
+    }
+    const std::vector<Outcome> expected = each_alone(single);
+    for (size_t choice = 0; choice < 4; choice++) {
+      EXPECT_EQ(answers[choice], expected[choice].ids) << tokens << " choice " << choice;
+    }
+  }
+}
+
+TEST(Engine, CancelsAllAnswersAtOnce) {
+  GenerateRequest request = warm(prompt(10, 3), 45, 8);
+  request.n = 3;
+  Outcome outcome;
+  Running running({.max_num_seqs = 2});
+  const auto id = running.add(std::move(request), outcome);
+  for (int i = 0; i < 5; i++) running.engine().step();
+  running.engine().cancel(id);
+  running.finish();
+  EXPECT_EQ(outcome.endings, 1);
+  EXPECT_EQ(outcome.finished, FinishReason::kCancelled);
 }
 
 TEST(Engine, RefusesBadRequestsWithTheNumbers) {
@@ -228,6 +383,9 @@ TEST(Engine, RefusesBadRequestsWithTheNumbers) {
   EXPECT_NE(message({.prompt = prompt(100, 1)}).find("maximum context length is 100"),
             std::string::npos);
   EXPECT_NE(message({.prompt = {1}, .sampling = {.top_p = 2}}).find("top_p"), std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .n = 129}).find("n: got 129, expected 1 to 128"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .key = -1}).find("key: got -1"), std::string::npos);
   EXPECT_EQ(message({.prompt = prompt(90, 1), .max_tokens = 10}), "accepted");
   running.finish();
 }
@@ -238,14 +396,14 @@ TEST(Engine, EndsARequestWhoseLogitsAreNoNumbers) {
   });
   Running running({}, broken);
   Outcome outcome;
-  running.add({.prompt = {1, 2, 3}}, outcome);
+  running.add({.prompt = {1, 2, 3}, .n = 3}, outcome);
   running.finish();
   ASSERT_TRUE(outcome.error);
   EXPECT_EQ(outcome.error->code, Code::kInvalidData);
   EXPECT_EQ(outcome.endings, 1);
 }
 
-// Copy-on-write and swapping come later; the worker carries out copies already. A second sequence
+// A second sequence
 // takes over the first block of another one by a copy and computes only what follows.
 TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
   const auto opened = Running::shared_model().open();
@@ -259,7 +417,8 @@ TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
                                                             .max_tokens = 2,
                                                             .sampling = {.temperature = 0},
                                                             .stop_ids = {},
-                                                            .on_logits = {}});
+                                                            .on_logits = {},
+                                                            .chain = {}});
   }
   // Frames of the two groups lie in different slabs.
   const int64_t per_slab = resolved->slab_plan.frames_per_slab[0];

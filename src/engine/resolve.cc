@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace strata::engine {
@@ -70,25 +72,46 @@ Result<void> resolve_isa(const Inputs& in, ResolvedConfig& resolved) {
   return {};
 }
 
-void resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
+// A step has room for a row of every sequence and for a whole chunk; what was not asked for gives
+// way.
+Result<void> resolve_rows(const Inputs& in, ResolvedConfig& resolved) {
+  const std::optional<int64_t> asked = in.config.max_num_batched_tokens;
+  const int64_t most = asked.value_or(std::numeric_limits<int64_t>::max());
+  resolved.max_num_seqs = in.config.max_num_seqs.value_or(std::min(kDefaultSequences, most));
+  decide(resolved, "max-num-seqs", fmt::format("{}", resolved.max_num_seqs),
+         in.config.max_num_seqs ? "as asked" : "the default");
+  resolved.prefill_chunk = in.config.prefill_chunk.value_or(std::min(kDefaultChunk, most));
+  decide(resolved, "prefill-chunk", fmt::format("{}", resolved.prefill_chunk),
+         in.config.prefill_chunk ? "as asked" : "longer ones leave the caches");
+  const int64_t least = std::max(resolved.max_num_seqs, resolved.prefill_chunk);
+  if (most < least) {
+    const bool chunk = most < resolved.prefill_chunk;
+    return fail(Code::kInvalidArgument, "--max-num-batched-tokens", fmt::format("{}", most),
+                fmt::format("at least {} {}", chunk ? "--prefill-chunk" : "--max-num-seqs", least));
+  }
+  resolved.max_num_batched_tokens = asked.value_or(least);
+  decide(resolved, "max-num-batched-tokens", fmt::format("{}", resolved.max_num_batched_tokens),
+         asked ? "as asked" : "a chunk, or a token of every sequence");
+  return {};
+}
+
+Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   resolved.threads = static_cast<int>(in.config.threads.value_or(in.machine.cores));
   decide(resolved, "threads", fmt::format("{}", resolved.threads),
          in.config.threads ? "as asked" : "one per core that the process may use");
-  resolved.max_num_seqs = in.config.max_num_seqs.value_or(kDefaultSequences);
-  decide(resolved, "max-num-seqs", fmt::format("{}", resolved.max_num_seqs),
-         in.config.max_num_seqs ? "as asked" : "the default");
-  resolved.prefill_chunk = in.config.prefill_chunk.value_or(kDefaultChunk);
-  decide(resolved, "prefill-chunk", fmt::format("{}", resolved.prefill_chunk),
-         in.config.prefill_chunk ? "as asked" : "longer ones leave the caches");
+  TRY(resolve_rows(in, resolved));
+  resolved.prefix_caching = in.config.prefix_caching;
   const int64_t wanted = in.config.all_logits ? kAllLogitsBytes / (in.spec.vocab * 4) : 0;
-  resolved.max_logit_rows = std::max(resolved.max_num_seqs, std::min(wanted, resolved.max_rows()));
+  resolved.max_logit_rows =
+      std::max(resolved.max_num_seqs, std::min(wanted, resolved.max_num_batched_tokens));
+  return {};
 }
 
 // Memory for the pool: half of what weights and activations leave, so that the machine stays
 // usable.
 Result<int64_t> pool_budget(const Inputs& in, const ResolvedConfig& resolved) {
   const int64_t activations =
-      activation_estimate(in.spec, resolved.max_rows(), resolved.max_logit_rows);
+      activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows);
   const int64_t fixed = in.plan.memory_bytes + activations;
   if (in.machine.available_bytes == 0)
     return INT64_MAX / 4;  // unknown: the system refuses if it must
@@ -201,7 +224,7 @@ Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& m
   ResolvedConfig resolved;
   resolve_dtype(in, resolved);
   TRY(resolve_isa(in, resolved));
-  resolve_counts(in, resolved);
+  TRY(resolve_counts(in, resolved));
   TRY(resolve_kv(in, resolved));
   return resolved;
 }

@@ -3,7 +3,6 @@
 // all facts arrive as values.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,15 +29,15 @@ struct ResolvedConfig {
   int threads = 1;
   int64_t max_model_len = 0;
   int64_t max_num_seqs = 0;
+  int64_t max_num_batched_tokens = 0;  // rows of a step
   int64_t prefill_chunk = 0;
+  bool prefix_caching = true;
   int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
   int64_t block_tokens = 32;
   int64_t max_logit_rows = 0;  // of a step
   memory::SlabPlan slab_plan;
   int64_t slabs = 0;
   std::vector<Decision> decisions;
-
-  int64_t max_rows() const { return std::max(prefill_chunk, max_num_seqs); }
 };
 
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,

@@ -49,17 +49,32 @@ TEST_F(Resolve, AnswersEveryAutoWithAReason) {
   EXPECT_FALSE(reason(*resolved, "prefill-chunk").empty());
 }
 
+TEST_F(Resolve, FitsRowsIntoTheTokensOfAStep) {
+  const auto rows = with({.max_num_batched_tokens = 48});
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->max_num_seqs, 48);
+  EXPECT_EQ(rows->prefill_chunk, 48);
+  EXPECT_EQ(with({.max_num_seqs = 600})->max_num_batched_tokens, 600);
+  EXPECT_NE(refusal({.max_num_seqs = 9, .max_num_batched_tokens = 8})
+                .find("--max-num-batched-tokens: got 8, expected at least --max-num-seqs 9"),
+            std::string::npos);
+  EXPECT_NE(refusal({.prefill_chunk = 20, .max_num_batched_tokens = 8})
+                .find("at least --prefill-chunk 20"),
+            std::string::npos);
+}
+
 TEST_F(Resolve, KeepsWhatWasAsked) {
   const auto resolved = with({.isa = kernels::Isa::kScalar,
                               .threads = 2,
                               .prefill_chunk = 5,
                               .max_num_seqs = 7,
+                              .max_num_batched_tokens = 8,
                               .kv_blocks = 9,
                               .max_model_len = 200});
   ASSERT_TRUE(resolved);
   EXPECT_EQ(resolved->isa, kernels::Isa::kScalar);
   EXPECT_EQ(resolved->threads, 2);
-  EXPECT_EQ(resolved->max_rows(), 7);
+  EXPECT_EQ(resolved->max_num_batched_tokens, 8);
   EXPECT_EQ(resolved->kv_blocks, 9);
   EXPECT_EQ(resolved->max_model_len, 200);
   EXPECT_EQ(resolved->max_logit_rows, 7);
@@ -118,7 +133,7 @@ TEST_F(Resolve, WarnsBeyondWhatTheModelWasMadeFor) {
 TEST_F(Resolve, BoundsTheRowsWhoseLogitsAreKept) {
   const auto resolved = with({.max_num_seqs = 4, .all_logits = true});
   ASSERT_TRUE(resolved);
-  EXPECT_EQ(resolved->max_logit_rows, resolved->max_rows());
+  EXPECT_EQ(resolved->max_logit_rows, resolved->max_num_batched_tokens);
 }
 
 TEST(Machine, IsSeen) {

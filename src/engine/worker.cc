@@ -24,7 +24,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
   const int64_t weight_bytes = weights.memory.bytes();
   worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
       *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
-      {.max_rows = config.max_rows(),
+      {.max_rows = config.max_num_batched_tokens,
        .max_logit_rows = config.max_logit_rows,
        .max_sequences = config.max_num_seqs,
        .max_model_len = config.max_model_len,
@@ -48,19 +48,26 @@ Result<void> Worker::allocate(const ResolvedConfig& config) {
 }
 
 void Worker::add(sched::RequestId id, WorkerRequest request) {
-  requests_.insert_or_assign(id, std::move(request));
+  requests_.insert_or_assign(id, std::make_shared<const WorkerRequest>(std::move(request)));
+}
+
+void Worker::admit(const sched::Admission& admission) {
+  const auto found = requests_.find(admission.request);
+  CHECK(found != requests_.end(), "a plan admits a request that was not announced");
+  const WorkerRequest& request = *found->second;
+  Sequence& sequence = sequences_[admission.sequence];
+  sequence = {.request = found->second,
+              .sampling = request.sampling,
+              .chain = request.chain,
+              .tokens = request.prompt};
+  sequence.sampling.choice = static_cast<uint32_t>(admission.choice);
 }
 
 StepOutput Worker::execute(const sched::StepPlan& plan) {
   StepOutput output{.result = {.plan = plan.id}, .failures = {}};
   move_blocks(plan);
   run_copies(plan);
-  for (const sched::Admission& admission : plan.admitted) {
-    auto request = requests_.extract(admission.request);
-    CHECK(!request.empty(), "a plan admits a request that was not announced");
-    std::vector<int32_t> tokens = request.mapped().prompt;
-    sequences_[admission.sequence] = {std::move(request.mapped()), std::move(tokens)};
-  }
+  for (const sched::Admission& admission : plan.admitted) admit(admission);
   if (plan.sequences.empty()) return output;
 
   const SpinScope spin(*pool_);
@@ -105,10 +112,12 @@ std::span<const float> Worker::logits_of(size_t index, int64_t row) const {
 void Worker::publish_logits(const sched::StepPlan& plan) {
   for (size_t i = 0; i < plan.sequences.size(); i++) {
     const sched::SequenceStep& step = plan.sequences[i];
-    const LogitsSink& sink = sequences_.at(step.sequence).request.on_logits;
-    if (!step.all_logits || !sink) continue;
-    const auto count = static_cast<size_t>(batch_.logit_count(i) * model_->spec().vocab);
-    sink(step.first_position, {logits_of(i, 0).data(), count});
+    const Sequence& sequence = sequences_.at(step.sequence);
+    const int64_t rows = batch_.logit_count(i);
+    if (sequence.sampling.choice > 0 || !sequence.request->on_logits || rows == 0) continue;
+    const auto count = static_cast<size_t>(rows * model_->spec().vocab);
+    sequence.request->on_logits(step.first_position + step.rows - rows,
+                                {logits_of(i, 0).data(), count});
   }
 }
 
@@ -121,9 +130,9 @@ std::vector<Worker::Draw> Worker::draw_tokens(const sched::StepPlan& plan) {
     Draw& draw = draws[static_cast<size_t>(item)];
     const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
     const auto row = logits_of(draw.index, batch_.logit_count(draw.index) - 1);
-    draw.token = sampling::sample(row, sequence.request.sampling,
-                                  static_cast<int64_t>(sequence.tokens.size()),
-                                  scratch_[static_cast<size_t>(thread)]);
+    draw.token =
+        sampling::sample(row, sequence.sampling, static_cast<int64_t>(sequence.tokens.size()),
+                         scratch_[static_cast<size_t>(thread)]);
   });
   return draws;
 }
@@ -139,14 +148,19 @@ void Worker::accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOu
       output.failures.emplace_back(id, std::move(draw.token).error());
       continue;
     }
-    sequence.tokens.push_back(*draw.token);
-    result.tokens.push_back(*draw.token);
-    const std::vector<int32_t>& stops = sequence.request.stop_ids;
-    if (std::ranges::find(stops, *draw.token) != stops.end()) {
-      result.finished = sched::FinishReason::kStop;
-    } else if (sequence.generated() == sequence.request.max_tokens) {
-      result.finished = sched::FinishReason::kLength;
-    }
+    take_token(sequence, *draw.token, result);
+  }
+}
+
+void Worker::take_token(Sequence& sequence, int32_t token, sched::SequenceResult& result) {
+  sequence.tokens.push_back(token);
+  result.tokens.push_back(token);
+  if (sequence.chain) result.block_hashes = sequence.chain->extend(sequence.tokens);
+  const std::vector<int32_t>& stops = sequence.request->stop_ids;
+  if (std::ranges::find(stops, token) != stops.end()) {
+    result.finished = sched::FinishReason::kStop;
+  } else if (sequence.generated() == sequence.request->max_tokens) {
+    result.finished = sched::FinishReason::kLength;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "engine/batch.h"
+#include "engine/block_chain.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "kernels/kernel_table.h"
@@ -30,13 +32,15 @@ namespace strata::engine {
 /// call.
 using LogitsSink = std::function<void(int64_t first_position, std::span<const float> rows)>;
 
-/// What the worker must know of a request before a plan admits it.
+/// What the worker must know of a request before a plan admits a sequence of it.
 struct WorkerRequest {
   std::vector<int32_t> prompt;
   int64_t max_tokens = 0;
   sampling::SamplingParams sampling;
   std::vector<int32_t> stop_ids;  // any of them ends the sequence
-  LogitsSink on_logits;           // every row's logits, where the request asked for them
+  LogitsSink on_logits;           // of the first answer's rows: all, or those that chose a token
+  /// Has seen the prompt; empty: no block is to be found again.
+  std::optional<BlockChain> chain = {};
 };
 
 struct StepOutput {
@@ -55,7 +59,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Announces a request; forget it once it ended without being admitted.
+  /// Announces a request; remove it once it has ended.
   void add(sched::RequestId id, WorkerRequest request);
   void remove(sched::RequestId id) { requests_.erase(id); }
   /// Drops a sequence that no later plan names.
@@ -71,10 +75,12 @@ class Worker {
 
  private:
   struct Sequence {
-    WorkerRequest request;
+    std::shared_ptr<const WorkerRequest> request;
+    sampling::SamplingParams sampling;  // the request's, for this choice
+    std::optional<BlockChain> chain;
     std::vector<int32_t> tokens;  // prompt and generated
     int64_t generated() const {
-      return static_cast<int64_t>(tokens.size() - request.prompt.size());
+      return static_cast<int64_t>(tokens.size() - request->prompt.size());
     }
   };
   struct Draw {
@@ -84,10 +90,12 @@ class Worker {
 
   Worker() = default;
   Result<void> allocate(const ResolvedConfig& config);
+  void admit(const sched::Admission& admission);
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
   void publish_logits(const sched::StepPlan& plan);
   std::vector<Draw> draw_tokens(const sched::StepPlan& plan);
+  void take_token(Sequence& sequence, int32_t token, sched::SequenceResult& result);
   void accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output);
   std::span<const float> logits_of(size_t index, int64_t row) const;
 
@@ -102,7 +110,7 @@ class Worker {
   std::vector<memory::Charge> charges_;
   std::vector<sampling::SamplerScratch> scratch_;  // per thread
   Batch batch_;
-  std::map<sched::RequestId, WorkerRequest> requests_;
+  std::map<sched::RequestId, std::shared_ptr<const WorkerRequest>> requests_;
   std::map<sched::SequenceId, Sequence> sequences_;
 };
 
