@@ -61,6 +61,7 @@ Result<KernelTable> make_cpu_kernel_table(Isa isa) {
     register_linear_ops(table, set);
     register_attention_ops(table, set);
     register_elementwise_ops(table, set);
+    register_logits_passes(table, set);
   }
   return table;
 }

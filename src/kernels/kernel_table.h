@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "device/exec_context.h"
+#include "kernels/logits_kernels.h"
 #include "kernels/ops.h"
 #include "tensor/pack.h"
 
@@ -51,6 +52,7 @@ struct KernelTable {
   Slot<RopeArgs> rope;
   Slot<LogSoftmaxArgs> log_softmax;
   PackFn pack = nullptr;
+  LogitsKernels logits;  // for one row, on the calling thread
 };
 
 /// The largest shapes a caller will pass, for sizing the workspace.

@@ -12,6 +12,7 @@ void register_attention_ops(KernelTable& table, Isa isa);  // kv_write, attentio
 void register_elementwise_ops(
     KernelTable& table,
     Isa isa);  // rms_norm, head_norm, rope, query_operand, silu_mul, log_softmax
+void register_logits_passes(KernelTable& table, Isa isa);  // logits
 
 /// What the ops of a group need of ExecContext::workspace.
 int64_t linear_workspace_bytes(const WorkspaceLimits& limits);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device/exec_context.h"
+#include "kernels/logits_kernels.h"
 #include "kernels/ops.h"
 
 namespace strata::kernels {
@@ -23,5 +24,7 @@ void ref_silu_mul(const device::ExecContext& context, const SiluMulArgs& args);
 void ref_head_norm(const device::ExecContext& context, const HeadNormArgs& args);
 void ref_rope(const device::ExecContext& context, const RopeArgs& args);
 void ref_log_softmax(const device::ExecContext& context, const LogSoftmaxArgs& args);
+
+extern const LogitsKernels kLogitsScalar;
 
 }  // namespace strata::kernels
