@@ -30,6 +30,12 @@ Result<void> check_range(const char* what, int64_t value, int64_t least, int64_t
               fmt::format("{} to {}", least, most));
 }
 
+Result<void> check_text(const GenerateRequest& request) {
+  if (request.sampling.stop.empty() || request.detokenizer) return {};
+  return fail(Code::kUnsupported, "stop strings without a tokenizer", {}, {},
+              "this model has no tokenizer.json: give stop_token_ids");
+}
+
 sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
                                         const model::KvLayout& layout) {
   sched::SchedulerConfig made{.max_sequences = config.max_num_seqs,
@@ -82,10 +88,13 @@ Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const
 
 Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listener) {
   TRY(check_ids(request.prompt, worker_->model().spec().vocab));
-  TRY(sampling::validate(request.sampling));
   TRY(check_range("n", request.n, 1, sched::kMaxSequencesOfRequest));
   TRY(check_range("key", request.key, 0, std::numeric_limits<int64_t>::max()));
+  const int64_t vocab = worker_->model().spec().vocab;
   const int64_t max_tokens = TRY(checked_max_tokens(request));
+  TRY(sampling::validate(request.sampling, {.vocab = vocab, .max_tokens = max_tokens}));
+  TRY(check_text(request));
+  std::erase_if(request.stop_ids, [&](int32_t id) { return id < 0 || id >= vocab; });
   const auto id = static_cast<sched::RequestId>(++last_request_);
   active_[id] = {.listener = std::move(listener), .answers_left = request.n};
   announce(id, max_tokens, std::move(request));
@@ -99,19 +108,22 @@ void Engine::announce(sched::RequestId id, int64_t max_tokens, GenerateRequest r
     chain.emplace(chain_key_, request.cache_salt, config_.block_tokens);
     hashes = chain->extend(request.prompt);
   }
-  next_.arrivals.push_back({.id = id,
-                            .prompt_tokens = static_cast<int64_t>(request.prompt.size()),
-                            .max_tokens = max_tokens,
-                            .priority = request.priority,
-                            .key = request.key,
-                            .sequences = request.n,
-                            .all_logits = request.all_logits,
-                            .block_hashes = std::move(hashes)});
+  next_.arrivals.push_back(
+      {.id = id,
+       .prompt_tokens = static_cast<int64_t>(request.prompt.size()),
+       .max_tokens = max_tokens,
+       .priority = request.priority,
+       .key = request.key,
+       .sequences = request.n,
+       .all_logits = request.all_logits || request.sampling.prompt_logprobs.has_value(),
+       .block_hashes = std::move(hashes)});
   worker_->add(id, {.prompt = std::move(request.prompt),
                     .max_tokens = max_tokens,
-                    .sampling = request.sampling,
+                    .sampling = std::move(request.sampling),
                     .stop_ids = std::move(request.stop_ids),
                     .on_logits = std::move(request.on_logits),
+                    .on_prompt_logprobs = std::move(request.on_prompt_logprobs),
+                    .detokenizer = std::move(request.detokenizer),
                     .chain = std::move(chain)});
 }
 
@@ -145,24 +157,37 @@ void Engine::publish_decisions(const sched::StepPlan& plan) {
   }
   for (const sched::RequestId id : plan.cancelled) {
     if (!active_.contains(id)) continue;  // ended by an error of one of its answers
+    for (const auto& [sequence, answer] : answers_) {
+      if (answer.request != id) continue;
+      std::string text = worker_->rest_of_text(sequence);
+      if (text.empty()) continue;
+      active_.at(id).listener({.request = id, .choice = answer.choice, .text = std::move(text)});
+    }
     end(id, {.request = id, .finished = sched::FinishReason::kCancelled});
   }
 }
 
 void Engine::publish_tokens(const StepOutput& output) {
-  for (const sched::SequenceResult& result : output.result.sequences) {
+  for (size_t i = 0; i < output.result.sequences.size(); i++) {
+    const sched::SequenceResult& result = output.result.sequences[i];
     std::optional<Status> error;
     for (const auto& [sequence, status] : output.failures) {
       if (sequence == result.sequence) error = status;
     }
     // An error of one answer has ended the others.
-    if (answers_.contains(result.sequence)) publish(result, error);
+    if (answers_.contains(result.sequence)) publish(result, output.tokens[i], error);
   }
 }
 
-void Engine::publish(const sched::SequenceResult& result, const std::optional<Status>& error) {
+void Engine::publish(const sched::SequenceResult& result, const TokenOutput& token,
+                     const std::optional<Status>& error) {
   const Answer answer = answers_.at(result.sequence);
-  Update update{.request = answer.request, .choice = answer.choice, .error = error};
+  Update update{.request = answer.request,
+                .choice = answer.choice,
+                .text = token.text,
+                .logprobs = token.logprobs,
+                .stop = token.stop,
+                .error = error};
   CHECK(result.tokens.size() <= 1, "a step yields one token per sequence");
   if (!result.tokens.empty()) update.token = result.tokens[0];
   if (!error) update.finished = result.finished;

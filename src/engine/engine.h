@@ -1,5 +1,5 @@
 // The step loop: requests in, tokens out. Owns the mutable state between client and worker: admits,
-// schedules, dispatches, commits, publishes. Knows ids only; text is made above.
+// schedules, dispatches, commits, publishes. Text goes through it and is made in sampling.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct GenerateRequest {
   /// Empty: as many as fit, at most kDefaultMaxTokens.
   std::optional<int64_t> max_tokens = {};
   sampling::SamplingParams sampling = {};
+  /// Of the model: any of them ends the answer; those outside the vocabulary mean nothing.
   std::vector<int32_t> stop_ids = {};
   int64_t n = 1;                // answers, 1 to sched::kMaxSequencesOfRequest
   int32_t priority = 0;         // lower is earlier
@@ -33,6 +34,9 @@ struct GenerateRequest {
   /// Gets the first answer's logits: of all rows with `all_logits`, else of those that chose
   /// tokens.
   LogitsSink on_logits = {};
+  PromptLogprobsSink on_prompt_logprobs = {};
+  /// A new one, for the ids to come. Without it updates have no text, and stop strings are refused.
+  std::optional<text::Detokenizer> detokenizer = {};
 };
 
 inline constexpr int64_t kDefaultMaxTokens = 512;
@@ -43,6 +47,9 @@ struct Update {
   sched::RequestId request{};
   int64_t choice = 0;
   std::optional<int32_t> token = {};
+  std::string text = {};  // became certain; never part of a stop string that may still come
+  std::optional<sampling::TokenLogprobs> logprobs = {};
+  std::optional<std::string> stop = {};  // the stop string that ended the answer
   std::optional<sched::FinishReason> finished = {};
   std::optional<Status> error = {};
 };
@@ -75,7 +82,8 @@ class Engine {
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
   void publish_tokens(const StepOutput& output);
-  void publish(const sched::SequenceResult& result, const std::optional<Status>& error);
+  void publish(const sched::SequenceResult& result, const TokenOutput& token,
+               const std::optional<Status>& error);
   void end_sequence(sched::SequenceId id);
   void end(sched::RequestId id, const Update& update);
 

@@ -19,6 +19,7 @@ using sched::FinishReason;
 struct Outcome {
   std::vector<int32_t> ids;
   std::vector<float> logits;  // of all rows, where asked for
+  std::vector<sampling::TokenLogprobs> logprobs;
   std::optional<FinishReason> finished;
   std::optional<Status> error;
   int endings = 0;
@@ -57,6 +58,7 @@ class Running {
     }
     auto id = engine_->submit(std::move(request), [&outcome](const Update& update) {
       if (update.token) outcome.ids.push_back(*update.token);
+      if (update.logprobs) outcome.logprobs.push_back(*update.logprobs);
       outcome.endings += (update.finished || update.error) ? 1 : 0;
       if (update.finished) outcome.finished = update.finished;
       if (update.error) outcome.error = update.error;
@@ -387,6 +389,14 @@ TEST(Engine, RefusesBadRequestsWithTheNumbers) {
   EXPECT_NE(message({.prompt = {1}, .n = 129}).find("n: got 129, expected 1 to 128"),
             std::string::npos);
   EXPECT_NE(message({.prompt = {1}, .key = -1}).find("key: got -1"), std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .sampling = {.allowed_token_ids = {97}}})
+                .find("allowed_token_ids[0]: got 97, expected a token id from 0 to 96"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .max_tokens = 5, .sampling = {.min_tokens = 6}})
+                .find("min_tokens: got 6, expected 0 to max_tokens (5)"),
+            std::string::npos);
+  EXPECT_NE(message({.prompt = {1}, .sampling = {.stop = {"x"}}}).find("no tokenizer.json"),
+            std::string::npos);
   EXPECT_EQ(message({.prompt = prompt(90, 1), .max_tokens = 10}), "accepted");
   running.finish();
 }
@@ -402,6 +412,97 @@ TEST(Engine, EndsARequestWhoseLogitsAreNoNumbers) {
   ASSERT_TRUE(outcome.error);
   EXPECT_EQ(outcome.error->code, Code::kInvalidData);
   EXPECT_EQ(outcome.endings, 1);
+}
+
+// Tokens, texts and logprobs of a request alone and among others, with penalties and stops that
+// look back at what was generated.
+TEST(Engine, SamplingLooksAtItsOwnSequenceOnly) {
+  const auto request = [](uint64_t seed) {
+    return GenerateRequest{.prompt = prompt(20, 9),
+                           .max_tokens = 30,
+                           .sampling = {.temperature = 1.5,
+                                        .top_p = 0.9,
+                                        .seed = seed,
+                                        .repetition_penalty = 1.3,
+                                        .presence_penalty = 0.5,
+                                        .frequency_penalty = 0.5,
+                                        .bad_words = {{5}, {1, 2}},
+                                        .logprobs = 3}};
+  };
+  Running alone({.max_num_seqs = 1});
+  Outcome expected;
+  alone.add(request(5), expected);
+  alone.finish();
+  Running crowded({.prefill_chunk = 3, .max_num_seqs = 8});
+  std::vector<Outcome> outcomes(6);
+  for (size_t i = 0; i < 6; i++) crowded.add(request(i == 4 ? 5 : 100 + i), outcomes[i]);
+  crowded.finish();
+  EXPECT_EQ(outcomes[4].ids, expected.ids);
+  EXPECT_EQ(std::ranges::count(expected.ids, 5), 0);
+  ASSERT_EQ(expected.logprobs.size(), 30u);
+  EXPECT_EQ(outcomes[4].logprobs, expected.logprobs);
+  for (size_t i = 0; i < 30; i++) {
+    EXPECT_EQ(expected.logprobs[i].chosen.id, expected.ids[i]);
+    EXPECT_EQ(expected.logprobs[i].top.size(), 3u);
+  }
+}
+
+TEST(Engine, PromptLogprobsAreThoseOfTheLogits) {
+  std::vector<sampling::TokenLogprobs> first;
+  for (const EngineConfig& config :
+       {EngineConfig{.max_num_seqs = 1}, EngineConfig{.prefill_chunk = 7, .max_num_seqs = 4},
+        EngineConfig{.threads = 2, .max_num_seqs = 4, .all_logits = true}}) {
+    Running running(config);
+    GenerateRequest request = greedy(41, 2, 3);
+    request.sampling.prompt_logprobs = 2;
+    const std::vector<int32_t> ids = request.prompt;
+    std::vector<sampling::TokenLogprobs> got(40);
+    request.on_prompt_logprobs = [&](int64_t position, const sampling::TokenLogprobs& of) {
+      got.at(static_cast<size_t>(position - 1)) = of;
+    };
+    Outcome outcome;
+    running.add(std::move(request), outcome);
+    running.finish();
+    ASSERT_EQ(outcome.logits.size(), 42u * 97);
+    sampling::SamplerScratch scratch(running.engine().worker().kernel_table().logits);
+    for (size_t i = 0; i < 40; i++) {
+      const std::span<const float> row(outcome.logits.data() + i * 97, 97);
+      EXPECT_EQ(got[i], sampling::logprobs_of(row, ids[i + 1], 2, scratch)) << i;
+    }
+    if (first.empty()) first = got;
+    EXPECT_EQ(got, first);
+  }
+}
+
+TEST(Engine, KeepsStopsOffUntilMinTokens) {
+  Running running({});
+  Outcome free, held;
+  running.add(plain(10, 20, 1), free);
+  running.finish();
+  GenerateRequest request = plain(10, 20, 1);
+  request.stop_ids = {free.ids[0], -1, 97};  // what no vocabulary has stops nothing
+  request.sampling.min_tokens = 4;
+  running.add(std::move(request), held);
+  running.finish();
+  ASSERT_GE(held.ids.size(), 5u);
+  for (size_t i = 0; i < 4; i++) EXPECT_NE(held.ids[i], free.ids[0]);
+}
+
+TEST(Engine, EndsARequestThatBansEverythingAndNoOther) {
+  Running running({});
+  Outcome banned, good;
+  GenerateRequest request = plain(10, 5, 1);
+  request.sampling.allowed_token_ids = {3};
+  request.sampling.bad_words = {{3}};
+  running.add(std::move(request), banned);
+  running.add(plain(10, 5, 2), good);
+  running.finish();
+  ASSERT_TRUE(banned.error);
+  EXPECT_EQ(banned.error->code, Code::kInvalidArgument);
+  EXPECT_NE(banned.error->message().find("no token is left"), std::string::npos);
+  EXPECT_EQ(banned.endings, 1);
+  EXPECT_EQ(good.ids.size(), 5u);
+  EXPECT_EQ(good.finished, FinishReason::kLength);
 }
 
 // A second sequence

@@ -43,28 +43,32 @@ Result<void> Worker::allocate(const ResolvedConfig& config) {
   charges_.emplace_back(account_, memory::MemoryTag::kActivations,
                         workspace_.bytes() + model_->activation_bytes() + model_->rope_bytes());
   charges_.emplace_back(account_, memory::MemoryTag::kLogits, logits_.bytes());
-  scratch_.resize(static_cast<size_t>(config.threads));
+  scratch_.assign(static_cast<size_t>(config.threads), sampling::SamplerScratch(table_->logits));
   return {};
 }
 
 void Worker::add(sched::RequestId id, WorkerRequest request) {
-  requests_.insert_or_assign(id, std::make_shared<const WorkerRequest>(std::move(request)));
+  sampling::DecodeState start(
+      sampling::make_decode_request(request.sampling, request.prompt, request.stop_ids),
+      request.detokenizer);
+  requests_.insert_or_assign(
+      id, Announced{std::make_shared<const WorkerRequest>(std::move(request)), std::move(start)});
 }
 
 void Worker::admit(const sched::Admission& admission) {
   const auto found = requests_.find(admission.request);
   CHECK(found != requests_.end(), "a plan admits a request that was not announced");
-  const WorkerRequest& request = *found->second;
-  Sequence& sequence = sequences_[admission.sequence];
-  sequence = {.request = found->second,
-              .sampling = request.sampling,
-              .chain = request.chain,
-              .tokens = request.prompt};
-  sequence.sampling.choice = static_cast<uint32_t>(admission.choice);
+  const auto& [request, start] = found->second;
+  sequences_.insert_or_assign(
+      admission.sequence,
+      Sequence{.request = request,
+               .chain = request->chain,
+               .tokens = request->prompt,
+               .state = start.fork(static_cast<uint32_t>(admission.choice))});
 }
 
 StepOutput Worker::execute(const sched::StepPlan& plan) {
-  StepOutput output{.result = {.plan = plan.id}, .failures = {}};
+  StepOutput output{.result = {.plan = plan.id}, .tokens = {}, .failures = {}};
   move_blocks(plan);
   run_copies(plan);
   for (const sched::Admission& admission : plan.admitted) admit(admission);
@@ -78,8 +82,14 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
   publish_logits(plan);
+  publish_prompt_logprobs(plan);
   accept(plan, draw_tokens(plan), output);
   return output;
+}
+
+std::string Worker::rest_of_text(sched::SequenceId id) {
+  const auto found = sequences_.find(id);
+  return found == sequences_.end() ? std::string() : found->second.state.finish().text;
 }
 
 void Worker::move_blocks(const sched::StepPlan& plan) {
@@ -103,9 +113,9 @@ void Worker::run_copies(const sched::StepPlan& plan) {
   if (!plan.copies.empty()) device_->wait(device_->record(0));
 }
 
-std::span<const float> Worker::logits_of(size_t index, int64_t row) const {
+std::span<float> Worker::logits_of(size_t index, int64_t row) {
   const auto vocab = static_cast<size_t>(model_->spec().vocab);
-  const auto* all = reinterpret_cast<const float*>(logits_.data());
+  auto* all = reinterpret_cast<float*>(logits_.data());
   return {all + static_cast<size_t>(batch_.first_logit(index) + row) * vocab, vocab};
 }
 
@@ -114,10 +124,31 @@ void Worker::publish_logits(const sched::StepPlan& plan) {
     const sched::SequenceStep& step = plan.sequences[i];
     const Sequence& sequence = sequences_.at(step.sequence);
     const int64_t rows = batch_.logit_count(i);
-    if (sequence.sampling.choice > 0 || !sequence.request->on_logits || rows == 0) continue;
+    if (sequence.state.choice() > 0 || !sequence.request->on_logits || rows == 0) continue;
     const auto count = static_cast<size_t>(rows * model_->spec().vocab);
     sequence.request->on_logits(step.first_position + step.rows - rows,
                                 {logits_of(i, 0).data(), count});
+  }
+}
+
+void Worker::publish_prompt_logprobs(const sched::StepPlan& plan) {
+  for (size_t i = 0; i < plan.sequences.size(); i++) {
+    const sched::SequenceStep& step = plan.sequences[i];
+    const WorkerRequest& request = *sequences_.at(step.sequence).request;
+    const std::optional<int64_t> top = request.sampling.prompt_logprobs;
+    // The row at a position tells of the token at the next.
+    const int64_t tokens = static_cast<int64_t>(request.prompt.size()) - 1 - step.first_position;
+    const int64_t rows = std::min(batch_.logit_count(i), tokens);
+    if (!step.all_logits || !top || !request.on_prompt_logprobs || rows <= 0) continue;
+    std::vector<sampling::TokenLogprobs> made(static_cast<size_t>(rows));
+    const int32_t* next = request.prompt.data() + step.first_position + 1;
+    pool_->run(rows, [&](int64_t row, int thread) {
+      made[static_cast<size_t>(row)] = sampling::logprobs_of(logits_of(i, row), next[row], *top,
+                                                             scratch_[static_cast<size_t>(thread)]);
+    });
+    for (int64_t row = 0; row < rows; row++) {
+      request.on_prompt_logprobs(step.first_position + row + 1, made[static_cast<size_t>(row)]);
+    }
   }
 }
 
@@ -129,10 +160,8 @@ std::vector<Worker::Draw> Worker::draw_tokens(const sched::StepPlan& plan) {
   pool_->run(static_cast<int64_t>(draws.size()), [&](int64_t item, int thread) {
     Draw& draw = draws[static_cast<size_t>(item)];
     const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
-    const auto row = logits_of(draw.index, batch_.logit_count(draw.index) - 1);
-    draw.token =
-        sampling::sample(row, sequence.sampling, static_cast<int64_t>(sequence.tokens.size()),
-                         scratch_[static_cast<size_t>(thread)]);
+    draw.sampled = sampling::sample(logits_of(draw.index, batch_.logit_count(draw.index) - 1),
+                                    sequence.state, scratch_[static_cast<size_t>(thread)]);
   });
   return draws;
 }
@@ -142,26 +171,32 @@ void Worker::accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOu
     const sched::SequenceId id = plan.sequences[draw.index].sequence;
     Sequence& sequence = sequences_.at(id);
     sched::SequenceResult& result = output.result.sequences.emplace_back();
+    TokenOutput& made = output.tokens.emplace_back();
     result.sequence = id;
-    if (!draw.token) {
+    if (!draw.sampled) {
       result.finished = sched::FinishReason::kCancelled;
-      output.failures.emplace_back(id, std::move(draw.token).error());
+      output.failures.emplace_back(id, std::move(draw.sampled).error());
       continue;
     }
-    take_token(sequence, *draw.token, result);
+    take_token(sequence, std::move(*draw.sampled), result, made);
   }
 }
 
-void Worker::take_token(Sequence& sequence, int32_t token, sched::SequenceResult& result) {
-  sequence.tokens.push_back(token);
-  result.tokens.push_back(token);
+void Worker::take_token(Sequence& sequence, sampling::Sampled sampled,
+                        sched::SequenceResult& result, TokenOutput& made) {
+  sequence.tokens.push_back(sampled.token);
+  result.tokens.push_back(sampled.token);
   if (sequence.chain) result.block_hashes = sequence.chain->extend(sequence.tokens);
-  const std::vector<int32_t>& stops = sequence.request->stop_ids;
-  if (std::ranges::find(stops, token) != stops.end()) {
-    result.finished = sched::FinishReason::kStop;
-  } else if (sequence.generated() == sequence.request->max_tokens) {
+  made.logprobs = std::move(sampled.logprobs);
+  sampling::DecodeState::Committed committed = sequence.state.commit(sampled.token);
+  made.text = std::move(committed.text);
+  if (!committed.stopped && sequence.generated() == sequence.request->max_tokens) {
     result.finished = sched::FinishReason::kLength;
+    committed = sequence.state.finish();
+    made.text += committed.text;
   }
+  made.stop = std::move(committed.stop);
+  if (committed.stopped) result.finished = sched::FinishReason::kStop;
 }
 
 }  // namespace strata::engine

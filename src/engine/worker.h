@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,11 @@ namespace strata::engine {
 /// call.
 using LogitsSink = std::function<void(int64_t first_position, std::span<const float> rows)>;
 
+/// The logprobs of the prompt's token at `position`, given those before it. A position may come
+/// again with the same value, where a sequence is computed anew.
+using PromptLogprobsSink =
+    std::function<void(int64_t position, const sampling::TokenLogprobs& logprobs)>;
+
 /// What the worker must know of a request before a plan admits a sequence of it.
 struct WorkerRequest {
   std::vector<int32_t> prompt;
@@ -39,12 +45,22 @@ struct WorkerRequest {
   sampling::SamplingParams sampling;
   std::vector<int32_t> stop_ids;  // any of them ends the sequence
   LogitsSink on_logits;           // of the first answer's rows: all, or those that chose a token
+  PromptLogprobsSink on_prompt_logprobs = {};
+  std::optional<text::Detokenizer> detokenizer = {};
   /// Has seen the prompt; empty: no block is to be found again.
   std::optional<BlockChain> chain = {};
 };
 
+/// What a sequence's token brought besides its id.
+struct TokenOutput {
+  std::string text = {};
+  std::optional<sampling::TokenLogprobs> logprobs = {};
+  std::optional<std::string> stop = {};  // the stop string that ended the sequence
+};
+
 struct StepOutput {
   sched::StepResult result;
+  std::vector<TokenOutput> tokens;  // one for each of result.sequences
   /// Sequences that cannot go on, with the reason; they are finished in `result`.
   std::vector<std::pair<sched::SequenceId, Status>> failures;
 };
@@ -67,6 +83,9 @@ class Worker {
 
   StepOutput execute(const sched::StepPlan& plan);
 
+  /// The text that a sequence still held back when it was cancelled; none where it never ran.
+  std::string rest_of_text(sched::SequenceId id);
+
   const model::Model& model() const { return *model_; }
   const memory::MemoryAccount& account() const { return account_; }
   const kernels::KernelTable& kernel_table() const { return *table_; }
@@ -76,16 +95,20 @@ class Worker {
  private:
   struct Sequence {
     std::shared_ptr<const WorkerRequest> request;
-    sampling::SamplingParams sampling;  // the request's, for this choice
     std::optional<BlockChain> chain;
     std::vector<int32_t> tokens;  // prompt and generated
+    sampling::DecodeState state;
     int64_t generated() const {
       return static_cast<int64_t>(tokens.size() - request->prompt.size());
     }
   };
+  struct Announced {
+    std::shared_ptr<const WorkerRequest> request;
+    sampling::DecodeState start;  // before the first token
+  };
   struct Draw {
     size_t index = 0;  // into plan.sequences
-    Result<int32_t> token = 0;
+    Result<sampling::Sampled> sampled = sampling::Sampled{};
   };
 
   Worker() = default;
@@ -94,10 +117,12 @@ class Worker {
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
   void publish_logits(const sched::StepPlan& plan);
+  void publish_prompt_logprobs(const sched::StepPlan& plan);
   std::vector<Draw> draw_tokens(const sched::StepPlan& plan);
-  void take_token(Sequence& sequence, int32_t token, sched::SequenceResult& result);
+  static void take_token(Sequence& sequence, sampling::Sampled sampled,
+                         sched::SequenceResult& result, TokenOutput& made);
   void accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output);
-  std::span<const float> logits_of(size_t index, int64_t row) const;
+  std::span<float> logits_of(size_t index, int64_t row);
 
   memory::MemoryAccount account_;  // first in, last out: charges below refer to it
   std::unique_ptr<device::Device> device_;
@@ -110,7 +135,7 @@ class Worker {
   std::vector<memory::Charge> charges_;
   std::vector<sampling::SamplerScratch> scratch_;  // per thread
   Batch batch_;
-  std::map<sched::RequestId, std::shared_ptr<const WorkerRequest>> requests_;
+  std::map<sched::RequestId, Announced> requests_;
   std::map<sched::SequenceId, Sequence> sequences_;
 };
 
