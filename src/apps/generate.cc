@@ -15,7 +15,8 @@ constexpr ConfigField kFields[] = {
     {.name = "prompt-file", .unit = "FILE", .help = "read the prompt from a file"},
     {.name = "prompts",
      .unit = "FILE",
-     .help = "rows of JSON: {\"id\", and one of \"ids\", \"prompt\", \"messages\"}"},
+     .help = "rows of JSON: {\"id\", and one of \"ids\", \"prompt\", \"messages\"}; a row may set "
+             "for itself what flags from --max-tokens to --echo set for all: \"max_tokens\""},
     {.name = "out",
      .unit = "FILE",
      .help = "with --prompts: where answers go, a row each; standard output otherwise"},
@@ -29,48 +30,6 @@ constexpr ConfigField kFields[] = {
     {.name = "json",
      .kind = FieldKind::kSwitch,
      .help = "print one JSON object instead of streaming text"},
-    {.name = "max-tokens",
-     .kind = FieldKind::kInteger,
-     .fallback = "auto",
-     .unit = "tokens",
-     .min = 1,
-     .max = 1 << 24,
-     .help = "most tokens to generate; auto is 512, or what the context length leaves"},
-    {.name = "ignore-eos",
-     .kind = FieldKind::kSwitch,
-     .help = "go on after an end token until --max-tokens"},
-    {.name = "temperature",
-     .kind = FieldKind::kNumber,
-     .fallback = "model",
-     .min = 0,
-     .max = 100,
-     .help = "0 takes the likeliest token; model is what generation_config.json says, 0 where it "
-             "does not sample"},
-    {.name = "top-k",
-     .kind = FieldKind::kInteger,
-     .fallback = "model",
-     .unit = "tokens",
-     .min = 0,
-     .max = 1 << 24,
-     .help = "draw from the k likeliest; 0 is all"},
-    {.name = "top-p",
-     .kind = FieldKind::kNumber,
-     .fallback = "model",
-     .min = 0,
-     .max = 1,
-     .help = "draw from the fewest that hold this share"},
-    {.name = "min-p",
-     .kind = FieldKind::kNumber,
-     .fallback = "model",
-     .min = 0,
-     .max = 1,
-     .help = "draw from those at least this likely relative to the likeliest"},
-    {.name = "seed",
-     .kind = FieldKind::kInteger,
-     .fallback = "random",
-     .min = 0,
-     .max = 9007199254740992.0,
-     .help = "the same seed draws the same tokens"},
 };
 
 std::optional<std::string> text_if_given(const FieldValues& values, std::string_view name) {
@@ -98,6 +57,11 @@ Result<void> check_combination(const FieldValues& values) {
     return contradiction("--chat or --json with --prompts",
                          "rows say what they are, and answers are JSON");
   }
+  const bool prints_text = !values.given("prompts") && !values.is_on("json");
+  if (prints_text && (values.given("logprobs") || values.given("prompt-logprobs"))) {
+    return contradiction("--logprobs or --prompt-logprobs without --json or --prompts",
+                         "they are part of the JSON of an answer");
+  }
   if (values.given("system") && !values.is_on("chat")) {
     return contradiction("--system without --chat", "only a chat has a system message");
   }
@@ -114,14 +78,8 @@ Result<GenerateArgs> make_generate_args(const std::string& model, const FieldVal
   args.session.model = model;
   args.session.revision = values.text("revision");
   args.session.engine = TRY(engine::make_engine_config(values));
-  args.session.engine.all_logits = values.given("logits");
-  args.sampling = {.temperature = values.number("temperature"),
-                   .top_k = values.integer("top-k"),
-                   .top_p = values.number("top-p"),
-                   .min_p = values.number("min-p"),
-                   .seed = values.integer("seed")};
-  args.max_tokens = values.integer("max-tokens");
-  args.ignore_eos = values.is_on("ignore-eos");
+  args.session.engine.all_logits = values.given("logits") || values.given("prompt-logprobs");
+  args.sampling = TRY(sampling_values(values));
   args.prompt = text_if_given(values, "prompt");
   args.prompt_file = values.text("prompt-file");
   args.prompts = values.text("prompts");

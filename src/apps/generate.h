@@ -5,18 +5,18 @@
 #include <optional>
 #include <string>
 
+#include "apps/sampling_fields.h"
 #include "apps/session.h"
 #include "base/config_fields.h"
 #include "base/env.h"
+#include "base/json.h"
 #include "base/status.h"
 
 namespace strata::apps {
 
 struct GenerateArgs {
   SessionArgs session;
-  SamplingFlags sampling;
-  std::optional<int64_t> max_tokens = {};
-  bool ignore_eos = false;
+  Json sampling = Json::object();  // fields of sampling_fields.h that were given
   std::optional<std::string> prompt = {};
   std::string prompt_file;
   std::string prompts;  // JSON Lines in

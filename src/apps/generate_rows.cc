@@ -8,11 +8,11 @@
 #include <deque>
 #include <memory>
 
+#include "apps/answer.h"
 #include "apps/interrupt.h"
 #include "apps/npy.h"
 #include "apps/prompt_rows.h"
 #include "base/log.h"
-#include "sched/serialize.h"
 
 namespace strata::apps {
 namespace {
@@ -21,16 +21,12 @@ namespace {
 struct Row {
   int64_t line = 0;
   Json id;
-  std::vector<int32_t> prompt_ids;
-  std::vector<int32_t> ids;
-  std::optional<text::Detokenizer> detokenizer;
-  std::string text;
+  Answer answer;
   std::unique_ptr<NpyWriter> logits;
   std::optional<sched::RequestId> request;
-  std::optional<sched::FinishReason> finished;
   std::optional<Status> error;
 
-  bool done() const { return finished.has_value() || error.has_value(); }
+  bool done() const { return answer.finished.has_value() || error.has_value(); }
 };
 
 class Output {
@@ -63,11 +59,9 @@ Json answer_json(const Row& row) {
               {"line", row.line},
               {"message", row.error->message()}}}};
   }
-  return {{"id", row.id},
-          {"prompt_ids", row.prompt_ids},
-          {"ids", row.ids},
-          {"text", row.detokenizer ? Json(row.text) : Json()},
-          {"finish_reason", sched::finish_reason_name(*row.finished)}};
+  Json made = {{"id", row.id}};
+  made.update(row.answer.json());
+  return made;
 }
 
 class RowsRun {
@@ -77,10 +71,7 @@ class RowsRun {
         args_(args),
         session_(session),
         reader_(std::move(reader)),
-        output_(std::move(output)),
-        sampling_(make_sampling(args.sampling, session.opened->defaults())) {
-    if (!args.ignore_eos) stop_ids_ = session.codec.stop_ids(session.opened->defaults());
-  }
+        output_(std::move(output)) {}
 
   Result<void> run() {
     for (;;) {
@@ -131,12 +122,14 @@ class RowsRun {
 
   Result<void> submit(Row& row, const PromptRow& prompt) {
     bool chat = false;
-    row.prompt_ids = TRY(encode(prompt, chat));
-    row.detokenizer = session_.codec.detokenizer(!chat);
-    engine::GenerateRequest request{.prompt = row.prompt_ids,
-                                    .max_tokens = args_.max_tokens,
-                                    .sampling = sampling_,
-                                    .stop_ids = stop_ids_};
+    const model::GenerationDefaults& defaults = session_.opened->defaults();
+    row.answer.prompt_ids = TRY(encode(prompt, chat));
+    Json fields = args_.sampling;
+    fields.update(prompt.sampling);
+    const Ask ask = TRY(read_ask(fields, session_.codec, defaults));
+    engine::GenerateRequest request =
+        make_request(ask, row.answer, session_.codec, defaults, !chat);
+    if (ask.echo) row.answer.text = TRY(session_.codec.decode(row.answer.prompt_ids));
     if (!args_.logits.empty()) {
       request.all_logits = true;
       const std::string path = join_path(args_.logits, prompt.id + ".npy");
@@ -168,15 +161,10 @@ class RowsRun {
   }
 
   void receive(Row& row, const engine::Update& update) {
-    if (update.token) {
-      row.ids.push_back(*update.token);
-      if (row.detokenizer) row.text += row.detokenizer->append(*update.token);
-    }
+    row.answer.receive(update);
     if (update.error) {
       row.error = Status(*update.error).with_context(fmt::format("{}:{}", args_.prompts, row.line));
     }
-    row.finished = update.finished;
-    if (row.finished && row.detokenizer) row.text += row.detokenizer->flush();
     if (row.done() && row.logits && io_) io_ = row.logits->finish();
   }
 
@@ -211,8 +199,6 @@ class RowsRun {
   Session& session_;
   PromptReader reader_;
   Output output_;
-  sampling::SamplingParams sampling_;
-  std::vector<int32_t> stop_ids_;
   std::deque<std::unique_ptr<Row>> rows_;  // in the order of the file; listeners refer to them
   Result<void> io_;                        // the first failure to write inside a callback
   bool at_end_ = false;
@@ -226,6 +212,9 @@ Result<void> generate_rows(Env& env, const GenerateArgs& args) {
   PromptReader reader = TRY(PromptReader::open(env, args.prompts, !args.logits.empty()));
   if (!args.logits.empty()) TRY(env.make_directories(args.logits));
   Session session = TRY(open_session(env, args.session));
+  // Flags that are wrong are not every row's mistake.
+  warn_without_effect(args.sampling,
+                      TRY(flags_ask(args.sampling, session.codec, session.opened->defaults())));
   // Opened late: a model that cannot be loaded must not truncate earlier answers.
   Output output = TRY(Output::open(env, args.out));
   watch_interrupts();

@@ -7,23 +7,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <system_error>
 
+#include "apps/answer.h"
 #include "apps/interrupt.h"
 #include "base/log.h"
-#include "sched/serialize.h"
 
 namespace strata::apps {
 namespace {
 
 constexpr size_t kMaxPromptBytes = 64 << 20;
-
-struct Answer {
-  std::vector<int32_t> prompt_ids;
-  std::vector<int32_t> ids;
-  std::string text;
-  std::string finish_reason;
-};
 
 Result<void> write_stdout(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
@@ -64,37 +58,28 @@ std::optional<std::string> read_line() {
 // Generates one answer; `show` gets text as it becomes certain.
 class Conversation {
  public:
-  Conversation(Session& session, const GenerateArgs& args)
-      : session_(session),
-        args_(args),
-        sampling_(make_sampling(args.sampling, session.opened->defaults())) {}
+  Conversation(Session& session, const GenerateArgs& args, Ask ask)
+      : session_(session), args_(args), ask_(std::move(ask)) {}
 
-  Result<Answer> answer(std::vector<int32_t> prompt,
-                        const std::function<Result<void>(std::string_view)>& show) {
-    Answer made;
-    made.prompt_ids = prompt;
-    engine::GenerateRequest request{
-        .prompt = std::move(prompt), .max_tokens = args_.max_tokens, .sampling = sampling_};
-    if (!args_.ignore_eos) request.stop_ids = session_.codec.stop_ids(session_.opened->defaults());
-    auto detokenizer = session_.codec.detokenizer(!args_.chat);
+  // `answer` holds the prompt and gets the rest.
+  Result<void> answer(Answer& answer, const std::function<Result<void>(std::string_view)>& show) {
+    engine::GenerateRequest request =
+        make_request(ask_, answer, session_.codec, session_.opened->defaults(), !args_.chat);
+    if (ask_.echo) answer.text = TRY(session_.codec.decode(answer.prompt_ids));
     Result<void> outcome;
     const auto emit = [&](const std::string& piece) {
-      made.text += piece;
       if (outcome && !piece.empty()) outcome = show(piece);
     };
-    const auto id =
-        TRY(session_.engine->submit(std::move(request), [&](const engine::Update& update) {
-          if (update.token) {
-            // Without a tokenizer the ids themselves are shown.
-            emit(detokenizer ? detokenizer->append(*update.token)
-                             : fmt::format("{}{}", made.ids.empty() ? "" : " ", *update.token));
-            made.ids.push_back(*update.token);
-          }
-          if (update.error) outcome = std::unexpected(*update.error);
-          if (!update.finished) return;
-          if (detokenizer) emit(detokenizer->flush());
-          made.finish_reason = sched::finish_reason_name(*update.finished);
-        }));
+    const auto receive = [&](const engine::Update& update) {
+      // Without a tokenizer the ids themselves are shown.
+      if (update.token && !answer.has_text)
+        emit(fmt::format("{}{}", answer.ids.empty() ? "" : " ", *update.token));
+      emit(update.text);
+      answer.receive(update);
+      if (update.error) outcome = std::unexpected(*update.error);
+    };
+    const auto id = TRY(session_.engine->submit(std::move(request), receive));
+    emit(answer.text);
     for (bool more = true, cancelled = false; more;) {
       if (!cancelled && (interrupted() || !outcome)) {
         session_.engine->cancel(id);
@@ -102,15 +87,20 @@ class Conversation {
       }
       more = session_.engine->step();
     }
-    if (!outcome) return std::unexpected(std::move(outcome).error());
-    return made;
+    return outcome;
   }
 
  private:
   Session& session_;
   const GenerateArgs& args_;
-  sampling::SamplingParams sampling_;
+  Ask ask_;
 };
+
+Result<Conversation> make_conversation(Session& session, const GenerateArgs& args) {
+  Ask ask = TRY(flags_ask(args.sampling, session.codec, session.opened->defaults()));
+  warn_without_effect(args.sampling, ask);
+  return Conversation(session, args, std::move(ask));
+}
 
 Json message(std::string_view role, std::string_view content) {
   return {{"role", role}, {"content", content}};
@@ -150,18 +140,13 @@ Result<std::vector<int32_t>> encode_prompt(const Session& session, const Generat
 }
 
 Result<void> answer_once(Session& session, const GenerateArgs& args, const std::string& prompt) {
-  Conversation conversation(session, args);
-  std::vector<int32_t> ids = TRY(encode_prompt(session, args, prompt));
-  const Answer answer =
-      TRY(conversation.answer(std::move(ids), [&](std::string_view piece) -> Result<void> {
-        return args.json ? Result<void>() : write_stdout(piece);
-      }));
+  Conversation conversation = TRY(make_conversation(session, args));
+  Answer answer{.prompt_ids = TRY(encode_prompt(session, args, prompt))};
+  TRY(conversation.answer(answer, [&](std::string_view piece) -> Result<void> {
+    return args.json ? Result<void>() : write_stdout(piece);
+  }));
   if (args.json) {
-    const Json json = {{"prompt_ids", answer.prompt_ids},
-                       {"ids", answer.ids},
-                       {"text", session.codec.has_tokenizer() ? Json(answer.text) : Json()},
-                       {"finish_reason", answer.finish_reason}};
-    TRY(write_stdout(json.dump() + "\n"));
+    TRY(write_stdout(answer.json().dump() + "\n"));
   } else if (!answer.text.ends_with('\n')) {
     TRY(write_stdout("\n"));
   }
@@ -170,7 +155,7 @@ Result<void> answer_once(Session& session, const GenerateArgs& args, const std::
 }
 
 Result<void> converse(Session& session, const GenerateArgs& args) {
-  Conversation conversation(session, args);
+  Conversation conversation = TRY(make_conversation(session, args));
   Json messages = first_messages(args);
   log_info("type a message; Ctrl-D ends the conversation");
   for (;;) {
@@ -180,8 +165,8 @@ Result<void> converse(Session& session, const GenerateArgs& args) {
     if (!line || interrupted()) break;
     if (line->find_first_not_of(" \t") == std::string::npos) continue;
     messages.push_back(message("user", *line));
-    std::vector<int32_t> ids = TRY(session.codec.encode_chat(messages));
-    const Answer answer = TRY(conversation.answer(std::move(ids), write_stdout));
+    Answer answer{.prompt_ids = TRY(session.codec.encode_chat(messages))};
+    TRY(conversation.answer(answer, write_stdout));
     TRY(write_stdout("\n"));
     messages.push_back(message("assistant", answer.text));
     if (interrupted()) break;

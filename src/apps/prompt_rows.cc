@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "apps/sampling_fields.h"
+
 namespace strata::apps {
 namespace {
 
@@ -16,7 +18,8 @@ constexpr JsonLimits kRowLimits = {
 constexpr std::string_view kPromptFields[] = {"ids", "prompt", "messages"};
 
 bool is_known_field(std::string_view key) {
-  return key == "id" || std::ranges::find(kPromptFields, key) != std::end(kPromptFields);
+  return key == "id" || is_sampling_field(key) ||
+         std::ranges::find(kPromptFields, key) != std::end(kPromptFields);
 }
 
 Result<std::string> read_id(const Json& object) {
@@ -32,9 +35,9 @@ Result<std::string_view> prompt_field(const Json& object) {
   for (const auto& [key, value] : object.items()) {
     if (!is_known_field(key)) {
       return fail(Code::kInvalidData, fmt::format("unknown field \"{}\"", key), {},
-                  "id and one of ids, prompt, messages");
+                  "id, one of ids, prompt, messages, and what --help lists from --max-tokens on");
     }
-    if (key == "id") continue;
+    if (std::ranges::find(kPromptFields, key) == std::end(kPromptFields)) continue;
     if (!found.empty()) {
       return fail(Code::kInvalidData, fmt::format("both {} and {}", found, key), {},
                   "one of ids, prompt, messages");
@@ -125,7 +128,11 @@ AnyRow PromptReader::parse(std::string_view text, bool too_long) {
 }
 
 Result<PromptRow> PromptReader::parse_row(const Json& object, Json& id_json) {
-  PromptRow row{.line = line_, .id = TRY(read_id(object)), .id_json = {}, .prompt = {}};
+  PromptRow row{.line = line_,
+                .id = TRY(read_id(object)),
+                .id_json = {},
+                .prompt = {},
+                .sampling = Json::object()};
   row.id_json = object["id"];
   id_json = row.id_json;
   if (ids_name_files_ && !is_file_name(row.id)) {
@@ -140,6 +147,9 @@ Result<PromptRow> PromptReader::parse_row(const Json& object, Json& id_json) {
     row.prompt = TRY(get_string(object, "prompt"));
   } else {
     row.prompt = *TRY(get_array(object, "messages"));
+  }
+  for (const auto& [key, value] : object.items()) {
+    if (is_sampling_field(key)) row.sampling[key] = value;
   }
   if (!seen_.insert(row.id).second) {
     return fail(Code::kInvalidData, "id", json_excerpt(row.id_json),

@@ -22,6 +22,7 @@ struct PromptRow {
   Json id_json;      // as it stands in the file: answers repeat it
   /// Token ids, plain text, or a JSON array of chat messages.
   std::variant<std::vector<int32_t>, std::string, Json> prompt;
+  Json sampling;  // its fields of sampling_fields.h, unread
 };
 
 /// A row that cannot be used: which, and why. `id_json` is null where the row has none.

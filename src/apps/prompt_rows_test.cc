@@ -66,13 +66,21 @@ TEST_F(PromptRows, NameLineAndFieldOfAMistake) {
   expect("{\"id\":\"\",\"ids\":[1]}", "id");
   expect("{\"id\":\"a\"}", "no prompt");
   expect("{\"id\":\"a\",\"ids\":[1],\"prompt\":\"x\"}", "both ids and prompt");
-  expect("{\"id\":\"a\",\"ids\":[1],\"max_tokens\":3}", "unknown field \"max_tokens\"");
+  expect("{\"id\":\"a\",\"ids\":[1],\"max_token\":3}", "unknown field \"max_token\"");
   expect("{\"id\":\"a\",\"ids\":[1.5]}", "ids");
   expect("{\"id\":\"a\",\"ids\":[99999999999]}", "ids");
   expect("{\"id\":\"a\",\"ids\":\"1\"}", "ids");
   expect("{\"id\":\"a\",\"prompt\":3}", "prompt");
   expect("{\"id\":\"a\",\"messages\":{}}", "messages");
   expect("{\"id\":\"a\",\"prompt\":\"\xff\"}", "");
+}
+
+TEST_F(PromptRows, KeepWhatTheyAskOfSampling) {
+  const auto rows = read("{\"id\":1,\"ids\":[1],\"top_p\":0.5,\"stop\":[\"x\"]}\n");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(std::get<PromptRow>(rows[0]).sampling.dump(), "{\"top_p\":0.5,\"stop\":[\"x\"]}");
+  EXPECT_NE(refusal("{\"id\":1,\"ids\":[1],\"top-p\":0.5}").find("unknown field"),
+            std::string::npos);
 }
 
 TEST_F(PromptRows, KeepTheIdOfABadRowAndGoOn) {

@@ -1,8 +1,6 @@
 // Order of opening: what can refuse quickly comes first, weights last.
 #include "apps/session.h"
 
-#include <random>
-
 #include "apps/load_progress.h"
 #include "base/log.h"
 
@@ -17,11 +15,6 @@ void print_decisions(const engine::ResolvedConfig& config) {
       log_info("{} {} ({})", decision.name, decision.value, decision.reason);
     }
   }
-}
-
-uint64_t random_seed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32 | device()) & ((uint64_t{1} << 53) - 1);
 }
 
 }  // namespace
@@ -44,23 +37,6 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   progress.finish();
   log_info("memory: {}", engine->worker().account().summary());
   return Session{std::move(opened), std::move(codec), std::move(engine)};
-}
-
-sampling::SamplingParams make_sampling(const SamplingFlags& flags,
-                                       const model::GenerationDefaults& defaults) {
-  sampling::SamplingParams params;
-  const bool filters = flags.top_k || flags.top_p || flags.min_p;
-  const bool samples = defaults.do_sample.value_or(false) || filters;
-  params.temperature =
-      flags.temperature.value_or(samples ? defaults.temperature.value_or(1.0) : 0.0);
-  params.top_k = flags.top_k.value_or(defaults.top_k.value_or(0));
-  params.top_p = flags.top_p.value_or(defaults.top_p.value_or(1.0));
-  params.min_p = flags.min_p.value_or(defaults.min_p.value_or(0.0));
-  params.seed = flags.seed ? static_cast<uint64_t>(*flags.seed) : random_seed();
-  if (params.temperature == 0 && (filters || flags.seed)) {
-    log_warning("--top-k, --top-p, --min-p and --seed have no effect at temperature 0");
-  }
-  return params;
 }
 
 }  // namespace strata::apps

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "apps/text_codec.h"
@@ -21,15 +20,6 @@ struct SessionArgs {
   engine::EngineConfig engine;
 };
 
-/// Answers of --temperature and its kind; empty ones are the model's (generation_config.json).
-struct SamplingFlags {
-  std::optional<double> temperature = {};
-  std::optional<int64_t> top_k = {};
-  std::optional<double> top_p = {};
-  std::optional<double> min_p = {};
-  std::optional<int64_t> seed = {};  // empty: drawn
-};
-
 struct Session {
   std::unique_ptr<engine::OpenedModel> opened;
   TextCodec codec;
@@ -38,10 +28,5 @@ struct Session {
 
 /// Tokenizer problems are found before the weights are read.
 Result<Session> open_session(Env& env, const SessionArgs& args);
-
-/// Greedy where the model's files do not ask for sampling and no flag does, as Transformers. Says
-/// what has no effect.
-sampling::SamplingParams make_sampling(const SamplingFlags& flags,
-                                       const model::GenerationDefaults& defaults);
 
 }  // namespace strata::apps

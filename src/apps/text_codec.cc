@@ -94,6 +94,27 @@ Result<std::vector<int32_t>> TextCodec::known_to_model(std::vector<int32_t> ids)
       "embedding");
 }
 
+Result<std::string> TextCodec::decode(const std::vector<int32_t>& ids) const {
+  if (!tokenizer_) return std::string();
+  return tokenizer_->decode(ids, true);
+}
+
+Result<std::vector<std::vector<int32_t>>> TextCodec::spellings(std::string_view word) const {
+  TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so it cannot read bad_words",
+            "give lists of token ids"));
+  const size_t start = word.find_first_not_of(' ');
+  if (start == std::string_view::npos) {
+    return fail(Code::kInvalidArgument, "bad_words", "no text", "some text");
+  }
+  const text::EncodeOptions plain{.add_special_tokens = false};
+  std::vector<std::vector<int32_t>> made;
+  for (const std::string& spelling : {std::string(word), " " + std::string(word.substr(start))}) {
+    std::vector<int32_t> ids = TRY(tokenizer_->encode(spelling, plain));
+    if (!ids.empty() && std::ranges::find(made, ids) == made.end()) made.push_back(std::move(ids));
+  }
+  return made;
+}
+
 std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {
   if (!tokenizer_) return std::nullopt;
   return text::Detokenizer(*tokenizer_, {.skip_special = true, .continues = continues});

@@ -32,6 +32,10 @@ class TextCodec {
   Result<std::vector<int32_t>> encode(std::string_view prompt) const;
   /// Ids of a conversation as the model's template writes it. kUnsupported without a template.
   Result<std::vector<int32_t>> encode_chat(const Json& messages) const;
+  /// Text of ids without special tokens; empty without a tokenizer.
+  Result<std::string> decode(const std::vector<int32_t>& ids) const;
+  /// The token sequences that write a word at the start of a text and after a space, for bad_words.
+  Result<std::vector<std::vector<int32_t>>> spellings(std::string_view word) const;
   /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.
   std::optional<text::Detokenizer> detokenizer(bool continues) const;
   /// Ids that end a sequence: the model's and the tokenizer's EOS.

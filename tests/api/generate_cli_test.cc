@@ -238,6 +238,94 @@ TEST_F(GenerateCli, SeedsMakeDrawsRepeatable) {
   EXPECT_NE(with("1"), with("2"));
 }
 
+TEST_F(GenerateCli, EndsAtStopStringsWhereverTheyStand) {
+  const std::vector<std::string> flags = {"--prompt", "Hello",        "--max-tokens",
+                                          "30",       "--ignore-eos", "--json"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    auto all = flags;
+    all.insert(all.end(), more.begin(), more.end());
+    const Done done = generate(all);
+    EXPECT_EQ(done.exit_code, 0) << done.errors;
+    return Json::parse(done.out);
+  };
+  const std::string whole = with({})["text"];
+  ASSERT_GT(whole.size(), 12u);
+  // Whole characters from the middle: of several tokens, as each is a byte.
+  size_t from = whole.size() / 2;
+  while ((whole[from] & 0xC0) == 0x80) from++;
+  size_t to = from + 3;
+  while (to < whole.size() && (whole[to] & 0xC0) == 0x80) to++;
+  const std::string stop = whole.substr(from, to - from);
+  const std::string wanted = whole.substr(0, whole.find(stop));
+  const Json cut = with({"--stop", Json::array({stop, "\u20ac\u20ac"}).dump()});
+  EXPECT_EQ(cut["text"], wanted);
+  EXPECT_EQ(cut["finish_reason"], "stop");
+  EXPECT_EQ(cut["stop"], stop);
+  EXPECT_LT(cut["ids"].size(), 30u);
+  EXPECT_EQ(with({"--stop", Json::array({stop}).dump(), "--include-stop-str-in-output"})["text"],
+            wanted + stop);
+  EXPECT_EQ(with({"--echo"})["text"], "Hello" + whole);
+  // Streamed, it is the same text.
+  auto streaming = flags;
+  streaming.back() = "--stop";
+  streaming.push_back(Json::array({stop}).dump());
+  EXPECT_EQ(generate(streaming).out, wanted + (wanted.ends_with('\n') ? "" : "\n"));
+}
+
+TEST_F(GenerateCli, RowsSayHowTheyAreSampled) {
+  const auto rows = answers(
+      "{\"id\":1,\"ids\":[256,1,2]}\n"
+      "{\"id\":2,\"ids\":[256,1,2],\"max_tokens\":3,\"logprobs\":2,\"prompt_logprobs\":0}\n"
+      "{\"id\":3,\"ids\":[256,1,2],\"allowed_token_ids\":[65],\"bad_words\":[[65,65,65]]}\n"
+      "{\"id\":4,\"ids\":[256,1,2],\"logit_bias\":{\"66\":100}}\n"
+      "{\"id\":5,\"ids\":[256,1,2],\"top_p\":2}\n"
+      "{\"id\":6,\"ids\":[256,1,2],\"temperature\":2,\"seed\":7}\n"
+      "{\"id\":7,\"ids\":[256,1,2],\"temperature\":2,\"seed\":7}\n"
+      "{\"id\":8,\"ids\":[256,1,2],\"temperature\":2,\"seed\":8}\n",
+      {"--max-tokens", "8", "--temperature", "0", "--ignore-eos"}, 65);
+  ASSERT_EQ(rows.size(), 8u);
+  EXPECT_EQ(rows[0]["ids"].size(), 8u);
+  EXPECT_FALSE(rows[0].contains("logprobs"));
+  EXPECT_EQ(rows[1]["ids"].size(), 3u);
+  ASSERT_EQ(rows[1]["logprobs"].size(), 3u);
+  const Json& first = rows[1]["logprobs"][0];
+  EXPECT_EQ(first["id"], rows[1]["ids"][0]);
+  EXPECT_EQ(first["top"].size(), 2u);
+  EXPECT_EQ(first["top"][0]["logprob"], first["logprob"]);  // greedy
+  ASSERT_EQ(rows[1]["prompt_logprobs"].size(), 3u);
+  EXPECT_TRUE(rows[1]["prompt_logprobs"][0].is_null());
+  EXPECT_EQ(rows[1]["prompt_logprobs"][2]["id"], 2);
+  EXPECT_LT(rows[1]["prompt_logprobs"][2]["logprob"].get<double>(), 0);
+  EXPECT_NE(rows[2]["error"]["message"].get<std::string>().find("no token is left"),
+            std::string::npos);
+  EXPECT_EQ(rows[3]["ids"], Json::parse("[66,66,66,66,66,66,66,66]"));
+  EXPECT_NE(rows[4]["error"]["message"].get<std::string>().find(
+                "in.jsonl:5: top_p: got 2, expected more than 0, at most 1"),
+            std::string::npos);
+  EXPECT_EQ(rows[5]["ids"], rows[6]["ids"]);
+  EXPECT_NE(rows[5]["ids"], rows[7]["ids"]);
+}
+
+TEST_F(GenerateCli, LogprobsDoNotDependOnTheBatch) {
+  std::string rows;
+  for (int i = 0; i < 6; i++) {
+    rows += "{\"id\":" + std::to_string(i) + ",\"prompt\":\"" +
+            std::string(static_cast<size_t>(1 + 9 * i), static_cast<char>('a' + i)) + "\"}\n";
+  }
+  std::vector<Json> expected;
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--max-num-seqs", "1"},
+                                                {"--prefill-chunk", "5", "--threads", "2"},
+                                                {"--isa", "scalar", "--kv-blocks", "9"}}) {
+    std::vector<std::string> all = flags;
+    all.insert(all.end(),
+               {"--max-tokens", "9", "--temperature", "0.7", "--seed", "3", "--top-p", "0.9",
+                "--repetition-penalty", "1.2", "--logprobs", "5", "--prompt-logprobs", "1"});
+    const std::vector<Json> got = answers(rows, all);
+    if (expected.empty()) expected = got;
+    EXPECT_EQ(got, expected);
+  }
+}
+
 TEST_F(GenerateCli, AnswersMistakesWithTheirExitCodes) {
   const auto expect = [](const Done& done, int code, const std::string& part) {
     EXPECT_EQ(done.exit_code, code) << done.errors;
@@ -248,6 +336,11 @@ TEST_F(GenerateCli, AnswersMistakesWithTheirExitCodes) {
   expect(generate({"--prompt", "x", "--prompts", "y"}), 64, "more than one");
   expect(generate({"--prompt", "x", "--out", "y"}), 64, "--out without --prompts");
   expect(generate({"--prompt", "x", "--system", "y"}), 64, "--system without --chat");
+  expect(generate({"--prompt", "x", "--logprobs", "2"}), 64, "without --json or --prompts");
+  expect(generate({"--prompt", "x", "--logit-bias", "{\"1\": 101}"}), 64,
+         "logit_bias[1]: got 101, expected -100 to 100");
+  expect(generate({"--prompt", "x", "--stop", "[3]"}), 64, "stop[0]: got 3");
+  expect(generate({"--prompt", "x", "--presence-penalty", "3"}), 64, "a number from -2 to 2");
   expect(generate({"--prompt", ""}, ""), 64, "empty prompt");
   expect(generate({"--prompts", file("none.jsonl")}), 66, "none.jsonl");
   expect(generate({"--prompt", "x", "--kv-blocks", "1", "--max-model-len", "100"}), 71,

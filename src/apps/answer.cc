@@ -1,0 +1,70 @@
+// Updates in, members out.
+#include "apps/answer.h"
+
+#include "sched/serialize.h"
+
+namespace strata::apps {
+namespace {
+
+Json logprob_json(const sampling::TokenLogprob& token) {
+  return {{"id", token.id}, {"logprob", token.logprob}};
+}
+
+Json logprobs_json(const sampling::TokenLogprobs& logprobs) {
+  Json made = logprob_json(logprobs.chosen);
+  if (logprobs.top.empty()) return made;
+  Json& top = made["top"] = Json::array();
+  for (const sampling::TokenLogprob& token : logprobs.top) top.push_back(logprob_json(token));
+  return made;
+}
+
+Json list_json(const std::vector<sampling::TokenLogprobs>& list) {
+  Json made = Json::array();
+  for (const sampling::TokenLogprobs& logprobs : list) made.push_back(logprobs_json(logprobs));
+  return made;
+}
+
+}  // namespace
+
+void Answer::receive(const engine::Update& update) {
+  if (update.token) ids.push_back(*update.token);
+  if (update.logprobs) logprobs.push_back(*update.logprobs);
+  text += update.text;
+  if (update.stop) stop = update.stop;
+  finished = update.finished;
+}
+
+Json Answer::json() const {
+  Json made = {{"prompt_ids", prompt_ids},
+               {"ids", ids},
+               {"text", has_text ? Json(text) : Json()},
+               {"finish_reason", sched::finish_reason_name(*finished)}};
+  if (stop) made["stop"] = *stop;
+  if (wants_logprobs) made["logprobs"] = list_json(logprobs);
+  if (wants_prompt_logprobs) {
+    // Nothing stands before the first token.
+    made["prompt_logprobs"] = list_json(prompt_logprobs);
+    made["prompt_logprobs"].insert(made["prompt_logprobs"].begin(), Json());
+  }
+  return made;
+}
+
+engine::GenerateRequest make_request(const Ask& ask, Answer& answer, const TextCodec& codec,
+                                     const model::GenerationDefaults& defaults, bool continues) {
+  engine::GenerateRequest request{
+      .prompt = answer.prompt_ids, .max_tokens = ask.max_tokens, .sampling = ask.params};
+  if (!ask.ignore_eos) request.stop_ids = codec.stop_ids(defaults);
+  request.detokenizer = codec.detokenizer(continues);
+  answer.has_text = codec.has_tokenizer();
+  answer.wants_logprobs = ask.params.logprobs.has_value();
+  answer.wants_prompt_logprobs = ask.params.prompt_logprobs.has_value();
+  if (answer.wants_prompt_logprobs && !answer.prompt_ids.empty()) {
+    answer.prompt_logprobs.resize(answer.prompt_ids.size() - 1);
+    request.on_prompt_logprobs = [&answer](int64_t position, const sampling::TokenLogprobs& of) {
+      answer.prompt_logprobs[static_cast<size_t>(position - 1)] = of;
+    };
+  }
+  return request;
+}
+
+}  // namespace strata::apps
