@@ -64,7 +64,7 @@ void Worker::admit(const sched::Admission& admission) {
       Sequence{.request = request,
                .chain = request->chain,
                .tokens = request->prompt,
-               .state = start.fork(static_cast<uint32_t>(admission.choice))});
+               .state = start.fork(start.choice() + static_cast<uint32_t>(admission.choice))});
 }
 
 StepOutput Worker::execute(const sched::StepPlan& plan) {
@@ -124,7 +124,8 @@ void Worker::publish_logits(const sched::StepPlan& plan) {
     const sched::SequenceStep& step = plan.sequences[i];
     const Sequence& sequence = sequences_.at(step.sequence);
     const int64_t rows = batch_.logit_count(i);
-    if (sequence.state.choice() > 0 || !sequence.request->on_logits || rows == 0) continue;
+    const bool first = sequence.state.choice() == sequence.request->sampling.choice;
+    if (!first || !sequence.request->on_logits || rows == 0) continue;
     const auto count = static_cast<size_t>(rows * model_->spec().vocab);
     sequence.request->on_logits(step.first_position + step.rows - rows,
                                 {logits_of(i, 0).data(), count});

@@ -26,10 +26,10 @@ struct SamplingParams {
   double min_p = 0;        // [0, 1]: keep what is at least this likely relative to the most likely
   double typical_p = 1;    // (0, 1]: keep the fewest most typical that hold this share
   uint64_t seed = 0;
-  uint32_t choice = 0;                                      // of several answers to one request
-  double repetition_penalty = 1;                            // above 0; of prompt and answer
-  double presence_penalty = 0;                              // -2..2; of the answer
-  double frequency_penalty = 0;                             // -2..2; of the answer
+  uint32_t choice = 0;            // of the first answer to the request; further ones count on
+  double repetition_penalty = 1;  // above 0; of prompt and answer
+  double presence_penalty = 0;    // -2..2; of the answer
+  double frequency_penalty = 0;   // -2..2; of the answer
   std::vector<std::pair<int32_t, double>> logit_bias = {};  // id, -100..100; an id once
   std::vector<int32_t> allowed_token_ids = {};              // empty: all
   std::vector<std::vector<int32_t>> bad_words = {};         // token sequences never completed
