@@ -124,7 +124,7 @@ void Engine::announce(sched::RequestId id, int64_t max_tokens, GenerateRequest r
                     .on_logits = std::move(request.on_logits),
                     .on_prompt_logprobs = std::move(request.on_prompt_logprobs),
                     .detokenizer = std::move(request.detokenizer),
-                    .chain = std::move(chain)});
+                    .chain = chain});
 }
 
 void Engine::cancel(sched::RequestId id) {

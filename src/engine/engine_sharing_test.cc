@@ -11,9 +11,7 @@ namespace {
 
 using testing::each_alone;
 using testing::expect_same;
-using testing::greedy;
 using testing::Outcome;
-using testing::plain;
 using testing::prompt;
 using testing::Running;
 using testing::warm;

@@ -40,16 +40,16 @@ DecodeState::DecodeState(std::shared_ptr<const DecodeRequest> request,
       matcher_(request_->stops),
       choice_(request_->params.choice) {}
 
-void DecodeState::count(int32_t token, int32_t by) {
+void DecodeState::count(int32_t token) {
   const auto at = std::ranges::lower_bound(counts_, token, {}, &Count::id);
   if (at == counts_.end() || at->id != token) {
-    counts_.insert(at, {token, by});
-  } else if ((at->times += by) == 0) {
-    counts_.erase(at);
+    counts_.insert(at, {token, 1});
+  } else {
+    at->times++;
   }
 }
 
-DecodeState::Committed DecodeState::match(std::string text, bool last) {
+DecodeState::Committed DecodeState::match(std::string_view text, bool last) {
   StopMatcher::Found found = matcher_.append(text, stops_count());
   Committed made{.text = std::move(found.text), .stopped = found.stop != nullptr, .stop = {}};
   if (found.stop != nullptr) {
@@ -64,13 +64,13 @@ DecodeState::Committed DecodeState::match(std::string text, bool last) {
 
 DecodeState::Committed DecodeState::commit(int32_t token) {
   generated_.push_back(token);
-  count(token, 1);
+  count(token);
   const bool ends = stops_count() && std::ranges::binary_search(request_->stop_ids, token);
   std::string text;
   if (detokenizer_ && (!ends || params().include_stop)) text = detokenizer_->append(token);
-  if (!ends) return match(std::move(text), false);
+  if (!ends) return match(text, false);
   if (detokenizer_) text += detokenizer_->flush();
-  Committed made = match(std::move(text), true);
+  Committed made = match(text, true);
   made.stopped = true;
   return made;
 }

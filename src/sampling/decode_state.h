@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sampling/params.h"
@@ -75,8 +76,8 @@ class DecodeState {
   int64_t text_bytes() const { return text_bytes_; }
 
  private:
-  Committed match(std::string text, bool last);
-  void count(int32_t token, int32_t by);
+  Committed match(std::string_view text, bool last);
+  void count(int32_t token);
   bool stops_count() const { return static_cast<int64_t>(generated_.size()) > params().min_tokens; }
 
   std::shared_ptr<const DecodeRequest> request_;

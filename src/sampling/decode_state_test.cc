@@ -15,8 +15,8 @@ namespace {
 
 // Ids 0..255 are not bytes in GPT-2's order: the text of an id comes from the tokenizer.
 const text::Tokenizer& tokenizer() {
-  static const text::Tokenizer made = text::Tokenizer::from_json(text::byte_level_json()).value();
-  return made;
+  static const text::Tokenizer kMade = text::Tokenizer::from_json(text::byte_level_json()).value();
+  return kMade;
 }
 
 std::vector<int32_t> ids_of(const std::string& words) {
