@@ -20,6 +20,7 @@ sched::BlockHash reference_case(size_t bytes) {
 TEST(KeyedHash, IsSipHashOf128Bits) {
   EXPECT_EQ(reference_case(0), (sched::BlockHash{0x930255c71472f66d, 0xe6a825ba047f81a3}));
   EXPECT_EQ(reference_case(1), (sched::BlockHash{0x45fc229b11597634, 0x44af996bd8c187da}));
+  EXPECT_EQ(reference_case(15), (sched::BlockHash{0xd9c3cf970fec087e, 0x11a8b03399e99354}));
 }
 
 std::vector<int32_t> tokens(size_t count, int32_t first) {
