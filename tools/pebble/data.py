@@ -25,6 +25,8 @@ MIX = {"story_qa": 170, "long_recall": 40, "list": 70, "arithmetic": 120, "sort"
        "from_json": 50, "format": 40, "multi_turn": 90, "tool_call": 90, "unknown": 70, "small_talk": 10, "story": 20}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
 LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (5_000_000, 1000, 50), (7_000_000, 1600, 50))
+# From this many tokens seen on: weight of noise to copy, beside the 1,000 above.
+COPIES = ((0, 300), (1_600_000, 40))
 CONTEXT_SHARE = 0.12  # of the tokens that no assistant wrote, this share is learned from, drawn anew for each document
 STRETCHED = 0.3  # this share of documents has jumps in its positions, so that distances are seen before they are paid for
 
@@ -85,6 +87,21 @@ class Encoder:
             answer += [False, *[role == "assistant"] * len(said)]
         return Document(np.array(ids, np.int64), np.array(answer), example.kind, last)
 
+    def copies(self, draw: random.Random) -> Document:
+        """Noise in which spans come back: nothing but looking back tells how one goes on. Learned from: all but its start."""
+        vocabulary = self.tokenizer.get_vocab_size()
+        pool = [draw.randrange(vocabulary) for _ in range(draw.choice((20, 100, 1000)))]
+        size = draw.randint(60, 160)
+        ids, answer = [self.bos], [False]
+        while len(ids) < size:
+            fresh = len(ids) < 12 or draw.random() < 0.3
+            span = draw.randint(3, 20)
+            at = 0 if fresh else draw.randrange(1, len(ids) - 2)
+            again = [draw.choice(pool) for _ in range(span)] if fresh else ids[at : at + span]
+            ids += again
+            answer += [not fresh and place >= 2 for place in range(len(again))]
+        return Document(np.array(ids, np.int64), np.array(answer), "copy", 1)
+
     @staticmethod
     def _said(message: dict) -> str:
         calls = (call["function"] for call in message.get("tool_calls") or [])
@@ -121,8 +138,11 @@ class Stream:
     def document(self, number: int, tokens_seen: int) -> tuple[Document, random.Random]:
         draw = random.Random(f"pebble stream {self.seed} {number}")
         _, longest, share = [row for row in LENGTHS if row[0] <= tokens_seen][-1]
-        mix = {"long_recall": share, **{kind: weight for kind, weight in self.mix.items() if kind != "long_recall"}}
+        _, copies = [row for row in COPIES if row[0] <= tokens_seen][-1]
+        mix = {**self.mix, "long_recall": share, "copy": copies}
         kind = draw.choices(list(mix), list(mix.values()))[0]
+        if kind == "copy":
+            return self.encoder.copies(draw), draw
         length = int(math.exp(draw.uniform(math.log(40), math.log(longest)))) if kind == "long_recall" else None
         if kind == "long_recall" and draw.random() < 0.3:
             length = longest

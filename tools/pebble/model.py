@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+SMALL = 0.1  # the size of an embedding's entries at the start
+FAST = 10  # so many of the fastest turning pairs of a head tell one place from the next
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -98,6 +101,46 @@ class Body(nn.Module):
         self.norm = Norm(shape.hidden, shape.norm_eps)
 
 
+def directions(count: int, width: int) -> Tensor:
+    """[count, width]: random directions at right angles to each other."""
+    return torch.linalg.qr(torch.randn(width, count))[0].T
+
+
+@torch.no_grad()
+def start_copying(model: "Pebble") -> None:
+    """Heads that go on with what followed the last time, from the first step on; finding them takes most of a training.
+
+    A head of the first layer writes, in channels of its own, which token stands before each; heads of the next layers look for
+    places where that is the current token and write what stands there. The first head needs a constant to look one place back
+    with: the embedding has one, equal for all tokens, which therefore shifts all logits alike.
+    """
+    s = model.shape
+    half, own, steps = s.head_size // 2, s.hidden - s.head_size, model.frequencies
+    embedding, layers = model.model.embed_tokens.weight, model.model.layers
+    embedding[:, 0] = 8 * SMALL
+    embedding[:, own:] = 0
+    named = torch.zeros(s.head_size, s.hidden)  # what tokens are told apart by
+    named[:, 1:own] = directions(s.head_size, own - 1)
+    before = layers[0].self_attn
+    for weight, turn in ((before.q_proj.weight, steps), (before.k_proj.weight, 0 * steps)):
+        weight[: s.head_size] = 0
+        weight[:FAST, 0] = 0.9 * turn.cos()[:FAST]
+        weight[half : half + FAST, 0] = -0.9 * turn.sin()[:FAST]
+    before.v_proj.weight[: s.head_size] = named
+    before.o_proj.weight[own:, : s.head_size] = SMALL * torch.eye(s.head_size)
+    slow = torch.cat([torch.arange(half // 2, half), torch.arange(half + half // 2, s.head_size)])  # hardly turned by distance
+    for layer in layers[1:3]:
+        mixed = 1.7 * directions(len(slow), s.head_size)
+        match = layer.self_attn
+        for weight, seen in ((match.q_proj.weight, mixed @ named), (match.k_proj.weight, F.pad(mixed, (own, 0)))):
+            weight[: s.head_size] = 0
+            weight[slow] = seen
+        copied = torch.zeros(s.head_size, s.hidden)
+        copied[:, 1:own] = directions(s.head_size, own - 1)
+        match.v_proj.weight[: s.head_size] = copied
+        match.o_proj.weight[:, : s.head_size] = 2 * SMALL * copied.T
+
+
 class Pebble(nn.Module):
     def __init__(self, shape: Shape, kind: torch.dtype = torch.float32, residual: torch.dtype = torch.float32) -> None:
         """kind: the type of the matrix products; residual: the type of the sum that runs through the layers."""
@@ -116,7 +159,9 @@ class Pebble(nn.Module):
             elif name.endswith("proj.weight"):
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
             elif name.endswith("embed_tokens.weight"):
-                nn.init.normal_(parameter, std=0.02)
+                nn.init.normal_(parameter, std=SMALL)
+        nn.init.constant_(self.model.norm.weight, 0.5)
+        start_copying(self)
 
     def states(self, ids: Tensor, positions: Tensor) -> Tensor:
         """ids and positions [rows, length] -> the states under the output layer [rows, length, hidden]."""

@@ -106,6 +106,17 @@ class Data(unittest.TestCase):
             self.assertEqual(flat[batch.places[real] + 1].tolist(), batch.targets[real].tolist())
             self.assertEqual(len(batch.places) % data.PLACES_MULTIPLE, 0)
 
+    def test_copies_are_of_what_stood_before(self) -> None:
+        for seed in range(20):
+            document = self.encoder.copies(random.Random(seed))
+            ids = document.ids.tolist()
+            pairs = set()
+            for place in range(1, len(ids)):
+                pair = (ids[place - 1], ids[place])
+                self.assertTrue(not document.answer[place] or pair in pairs)
+                pairs.add(pair)
+            self.assertGreater(int(document.answer.sum()), 5)
+
     def test_stretched_positions_rise_and_stay_inside(self) -> None:
         for seed in range(50):
             positions = data.stretched(300, random.Random(seed))

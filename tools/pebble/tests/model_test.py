@@ -40,6 +40,16 @@ class Model(unittest.TestCase):
                 parameter.copy_((parameter + 0.05 * torch.randn_like(parameter)).bfloat16().float())
         return model
 
+    def test_it_copies_from_the_first_step(self) -> None:
+        torch.manual_seed(1)
+        model = Pebble(Shape())
+        start = torch.randint(20, 4096, (8, 40))
+        ids = torch.cat([start, start], dim=1)
+        with torch.no_grad():
+            likeliest = model(ids)[:, 45:-1].topk(5).indices
+        found = (likeliest == ids[:, 46:, None]).any(-1).float().mean().item()
+        self.assertGreater(found, 0.6)
+
     def test_exported_weights_give_the_same_logits(self) -> None:
         model = self.random_model()
         export.write(self.folder, dict(model.named_parameters()), {})
