@@ -113,6 +113,20 @@ TEST(BlockManager, EvictsOtherGroupsForASlab) {
   EXPECT_EQ(blocks.cached_blocks(0), 0);
 }
 
+// A block of its own leaves a hole for certain, an older one of another group only where its slab
+// becomes empty.
+TEST(BlockManager, EvictsOfItsOwnGroupFirst) {
+  BlockManager blocks(2, {1, 1});
+  for (const int group : {1, 0}) {
+    const BlockId block = *blocks.allocate(group);
+    blocks.publish(block, {7, 7});
+    blocks.release(block);
+  }
+  EXPECT_TRUE(blocks.allocate(0));
+  EXPECT_FALSE(blocks.find(0, {7, 7}));
+  EXPECT_TRUE(blocks.find(1, {7, 7}));
+}
+
 TEST(BlockManager, KeepsTheFirstOfTwoBlocksWithOneContent) {
   BlockManager blocks(1, {2});
   const BlockId first = *blocks.allocate(0), second = *blocks.allocate(0);

@@ -271,6 +271,21 @@ TEST(Scheduler, FindsBlocksOfAnswers) {
   EXPECT_EQ(plan.sequences[0].first_position, 4);
 }
 
+// 6 blocks, of which the first prompt leaves 4 in the cache; the second one needs 3.
+TEST(Scheduler, KeepsLeadingBlocksLongest) {
+  Driver driver(tight_config());
+  Request first = request(1, 17, 1);
+  first.block_hashes = hashes(1, 4);
+  driver.step({.arrivals = {first}});
+  driver.finish();
+  driver.step({.arrivals = {request(2, 9, 1)}});
+  driver.finish();
+  Request again = first;
+  again.id = static_cast<RequestId>(3);
+  driver.step({.arrivals = {again}});
+  EXPECT_EQ(driver.rows_of(3)->first_position, 12);
+}
+
 // 6 blocks: both prompts fit, both answers do not. The later one gives way and starts over.
 TEST(Scheduler, PreemptsTheLastInOrder) {
   Driver driver(tight_config());
