@@ -390,6 +390,23 @@ TEST_F(GenerateCli, EndsCleanlyOnCtrlC) {
   for (std::string line; std::getline(lines, line);) EXPECT_TRUE(Json::accept(line)) << line;
 }
 
+// The model that comes with the repository: it stops by itself, and answers the same from any
+// kernel.
+TEST_F(GenerateCli, TalksToPebble) {
+  const fs::path pebble = fs::path(environment("STRATA_SOURCE_DIR")) / "models" / "pebble";
+  Json first;
+  for (const char* isa : {"auto", "scalar"}) {
+    const Done done = strata({"generate", pebble, "--chat", "--prompt", "What is 3 plus 4?",
+                              "--json", "--threads", "1", "--isa", isa});
+    ASSERT_EQ(done.exit_code, 0) << done.errors;
+    const Json answer = Json::parse(done.out);
+    EXPECT_EQ(answer["finish_reason"], "stop");
+    EXPECT_FALSE(answer["text"].get<std::string>().empty());
+    if (first.is_null()) first = answer;
+    EXPECT_EQ(answer, first);
+  }
+}
+
 TEST_F(GenerateCli, OtherCommandsPrintJson) {
   const Json inspected = Json::parse(strata({"inspect", model(), "--json"}).out);
   EXPECT_EQ(inspected["family"], "llama");
