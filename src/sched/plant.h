@@ -11,7 +11,7 @@ enum class Plant : uint8_t {
   kNone,
   kLostDecref,      // a shared block's reference is not dropped
   kDoubleFree,      // a shared block's reference is dropped twice
-  kSkippedAgeing,   // waiting never outweighs priority
+  kNoAgeing,        // waiting never outweighs priority
   kStalePrefixHit,  // an evicted block stays in the prefix index
   kEarlyFree,       // blocks come back while a plan in flight reads them
 };

@@ -146,7 +146,7 @@ int64_t Scheduler::next_tag(const Request& request, int64_t now_us) {
   const int64_t tokens = request.prompt_tokens + request.max_tokens * request.sequences;
   next = start + tokens * config_.fair_us_per_token;
   constexpr int64_t kNever = int64_t{1} << 30;
-  const int64_t level = plant_ == Plant::kSkippedAgeing ? kNever : config_.ageing_us;
+  const int64_t level = plant_ == Plant::kNoAgeing ? kNever : config_.ageing_us;
   return start + request.priority * level;
 }
 

@@ -22,7 +22,7 @@ constexpr std::array<std::pair<std::string_view, sched::Plant>, 6> kPlants = {{
     {"none", sched::Plant::kNone},
     {"lost_decref", sched::Plant::kLostDecref},
     {"double_free", sched::Plant::kDoubleFree},
-    {"skipped_ageing", sched::Plant::kSkippedAgeing},
+    {"no_ageing", sched::Plant::kNoAgeing},
     {"stale_prefix_hit", sched::Plant::kStalePrefixHit},
     {"early_free", sched::Plant::kEarlyFree},
 }};
