@@ -99,7 +99,7 @@ std::span<const Command> all_commands() {
       {"generate",
        "Generate text or token ids from prompts",
        true,
-       {generate_fields(), sampling_fields(), kModelFields, engine::engine_fields()},
+       {generate_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        generate},
       {"inspect",
        "Show what a model is and what it would take",

@@ -79,7 +79,7 @@ Result<GenerateArgs> make_generate_args(const std::string& model, const FieldVal
   args.session.revision = values.text("revision");
   args.session.engine = TRY(engine::make_engine_config(values));
   args.session.engine.all_logits = values.given("logits") || values.given("prompt-logprobs");
-  args.sampling = TRY(sampling_values(values));
+  args.sampling = TRY(frontend::sampling_values(values));
   args.prompt = text_if_given(values, "prompt");
   args.prompt_file = values.text("prompt-file");
   args.prompts = values.text("prompts");

@@ -5,12 +5,12 @@
 #include <optional>
 #include <string>
 
-#include "apps/sampling_fields.h"
 #include "apps/session.h"
 #include "base/config_fields.h"
 #include "base/env.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "frontend/sampling_fields.h"
 
 namespace strata::apps {
 

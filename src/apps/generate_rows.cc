@@ -8,11 +8,11 @@
 #include <deque>
 #include <memory>
 
-#include "apps/answer.h"
 #include "apps/interrupt.h"
 #include "apps/npy.h"
 #include "apps/prompt_rows.h"
 #include "base/log.h"
+#include "frontend/answer.h"
 
 namespace strata::apps {
 namespace {
@@ -21,7 +21,7 @@ namespace {
 struct Row {
   int64_t line = 0;
   Json id;
-  Answer answer;
+  frontend::Answer answer;
   std::unique_ptr<NpyWriter> logits;
   std::optional<sched::RequestId> request;
   std::optional<Status> error;
@@ -126,9 +126,9 @@ class RowsRun {
     row.answer.prompt_ids = TRY(encode(prompt, chat));
     Json fields = args_.sampling;
     fields.update(prompt.sampling);
-    const Ask ask = TRY(read_ask(fields, session_.codec, defaults));
+    const frontend::Ask ask = TRY(frontend::read_ask(fields, session_.codec, defaults));
     engine::GenerateRequest request =
-        make_request(ask, row.answer, session_.codec, defaults, !chat);
+        frontend::make_request(ask, row.answer, session_.codec, defaults, !chat);
     if (ask.echo) row.answer.text = TRY(session_.codec.decode(row.answer.prompt_ids));
     if (!args_.logits.empty()) {
       request.all_logits = true;
@@ -213,8 +213,9 @@ Result<void> generate_rows(Env& env, const GenerateArgs& args) {
   if (!args.logits.empty()) TRY(env.make_directories(args.logits));
   Session session = TRY(open_session(env, args.session));
   // Flags that are wrong are not every row's mistake.
-  warn_without_effect(args.sampling,
-                      TRY(flags_ask(args.sampling, session.codec, session.opened->defaults())));
+  frontend::warn_without_effect(
+      args.sampling,
+      TRY(frontend::flags_ask(args.sampling, session.codec, session.opened->defaults())));
   // Opened late: a model that cannot be loaded must not truncate earlier answers.
   Output output = TRY(Output::open(env, args.out));
   watch_interrupts();

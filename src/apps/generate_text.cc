@@ -10,9 +10,9 @@
 #include <functional>
 #include <system_error>
 
-#include "apps/answer.h"
 #include "apps/interrupt.h"
 #include "base/log.h"
+#include "frontend/answer.h"
 
 namespace strata::apps {
 namespace {
@@ -58,13 +58,14 @@ std::optional<std::string> read_line() {
 // Generates one answer; `show` gets text as it becomes certain.
 class Conversation {
  public:
-  Conversation(Session& session, const GenerateArgs& args, Ask ask)
+  Conversation(Session& session, const GenerateArgs& args, frontend::Ask ask)
       : session_(session), args_(args), ask_(std::move(ask)) {}
 
   // `answer` holds the prompt and gets the rest.
-  Result<void> answer(Answer& answer, const std::function<Result<void>(std::string_view)>& show) {
-    engine::GenerateRequest request =
-        make_request(ask_, answer, session_.codec, session_.opened->defaults(), !args_.chat);
+  Result<void> answer(frontend::Answer& answer,
+                      const std::function<Result<void>(std::string_view)>& show) {
+    engine::GenerateRequest request = frontend::make_request(
+        ask_, answer, session_.codec, session_.opened->defaults(), !args_.chat);
     if (ask_.echo) answer.text = TRY(session_.codec.decode(answer.prompt_ids));
     Result<void> outcome;
     const auto emit = [&](const std::string& piece) {
@@ -93,12 +94,13 @@ class Conversation {
  private:
   Session& session_;
   const GenerateArgs& args_;
-  Ask ask_;
+  frontend::Ask ask_;
 };
 
 Result<Conversation> make_conversation(Session& session, const GenerateArgs& args) {
-  Ask ask = TRY(flags_ask(args.sampling, session.codec, session.opened->defaults()));
-  warn_without_effect(args.sampling, ask);
+  frontend::Ask ask =
+      TRY(frontend::flags_ask(args.sampling, session.codec, session.opened->defaults()));
+  frontend::warn_without_effect(args.sampling, ask);
   return Conversation(session, args, std::move(ask));
 }
 
@@ -141,7 +143,7 @@ Result<std::vector<int32_t>> encode_prompt(const Session& session, const Generat
 
 Result<void> answer_once(Session& session, const GenerateArgs& args, const std::string& prompt) {
   Conversation conversation = TRY(make_conversation(session, args));
-  Answer answer{.prompt_ids = TRY(encode_prompt(session, args, prompt))};
+  frontend::Answer answer{.prompt_ids = TRY(encode_prompt(session, args, prompt))};
   TRY(conversation.answer(answer, [&](std::string_view piece) -> Result<void> {
     return args.json ? Result<void>() : write_stdout(piece);
   }));
@@ -165,7 +167,7 @@ Result<void> converse(Session& session, const GenerateArgs& args) {
     if (!line || interrupted()) break;
     if (line->find_first_not_of(" \t") == std::string::npos) continue;
     messages.push_back(message("user", *line));
-    Answer answer{.prompt_ids = TRY(session.codec.encode_chat(messages))};
+    frontend::Answer answer{.prompt_ids = TRY(session.codec.encode_chat(messages))};
     TRY(conversation.answer(answer, write_stdout));
     TRY(write_stdout("\n"));
     messages.push_back(message("assistant", answer.text));

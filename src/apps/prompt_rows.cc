@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "apps/sampling_fields.h"
+#include "frontend/sampling_fields.h"
 
 namespace strata::apps {
 namespace {
@@ -18,7 +18,7 @@ constexpr JsonLimits kRowLimits = {
 constexpr std::string_view kPromptFields[] = {"ids", "prompt", "messages"};
 
 bool is_known_field(std::string_view key) {
-  return key == "id" || is_sampling_field(key) ||
+  return key == "id" || frontend::is_sampling_field(key) ||
          std::ranges::find(kPromptFields, key) != std::end(kPromptFields);
 }
 
@@ -149,7 +149,7 @@ Result<PromptRow> PromptReader::parse_row(const Json& object, Json& id_json) {
     row.prompt = *TRY(get_array(object, "messages"));
   }
   for (const auto& [key, value] : object.items()) {
-    if (is_sampling_field(key)) row.sampling[key] = value;
+    if (frontend::is_sampling_field(key)) row.sampling[key] = value;
   }
   if (!seen_.insert(row.id).second) {
     return fail(Code::kInvalidData, "id", json_excerpt(row.id_json),

@@ -24,7 +24,8 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   const engine::MachineFacts machine = engine::look_at_machine(env);
   auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
   for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
-  TextCodec codec = TRY(TextCodec::create(opened->documents(), opened->spec().vocab));
+  frontend::TextCodec codec =
+      TRY(frontend::TextCodec::create(opened->documents(), opened->spec().vocab));
   if (const auto warning = codec.warning()) log_warning("{}", *warning);
   const engine::ResolvedConfig config =
       TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan()));

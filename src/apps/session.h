@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "apps/text_codec.h"
 #include "base/env.h"
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/opened_model.h"
+#include "frontend/text_codec.h"
 
 namespace strata::apps {
 
@@ -22,7 +22,7 @@ struct SessionArgs {
 
 struct Session {
   std::unique_ptr<engine::OpenedModel> opened;
-  TextCodec codec;
+  frontend::TextCodec codec;
   std::unique_ptr<engine::Engine> engine;
 };
 

@@ -16,7 +16,7 @@
 #include "text/detokenizer.h"
 #include "text/tokenizer.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 
 class TextCodec {
  public:
@@ -51,4 +51,4 @@ class TextCodec {
   std::optional<std::string> eos_token_;
 };
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

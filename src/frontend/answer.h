@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "apps/sampling_fields.h"
-#include "apps/text_codec.h"
 #include "base/json.h"
 #include "engine/engine.h"
+#include "frontend/sampling_fields.h"
+#include "frontend/text_codec.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 
 struct Answer {
   std::vector<int32_t> prompt_ids = {};
@@ -34,4 +34,4 @@ struct Answer {
 engine::GenerateRequest make_request(const Ask& ask, Answer& answer, const TextCodec& codec,
                                      const model::GenerationDefaults& defaults, bool continues);
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

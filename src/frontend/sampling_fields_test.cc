@@ -1,5 +1,5 @@
 // The same fields from flags and from rows, their defaults, and every wrong type.
-#include "apps/sampling_fields.h"
+#include "frontend/sampling_fields.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "text/test_support.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 TextCodec codec() {
@@ -141,4 +141,4 @@ TEST(SamplingFields, RefuseFlagsThatAreNoJson) {
 }
 
 }  // namespace
-}  // namespace strata::apps
+}  // namespace strata::frontend

@@ -1,9 +1,9 @@
 // Updates in, members out.
-#include "apps/answer.h"
+#include "frontend/answer.h"
 
 #include "sched/serialize.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 Json logprob_json(const sampling::TokenLogprob& token) {
@@ -67,4 +67,4 @@ engine::GenerateRequest make_request(const Ask& ask, Answer& answer, const TextC
   return request;
 }
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

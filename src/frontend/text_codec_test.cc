@@ -1,12 +1,12 @@
 // A tokenizer that knows more ids than its model has rows: allowed, said once, and refused by name
 // where a text needs such an id.
-#include "apps/text_codec.h"
+#include "frontend/text_codec.h"
 
 #include <gtest/gtest.h>
 
 #include "text/test_support.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 // Ids up to 302, of which 300 is the BOS and 301 ends a turn.
@@ -44,4 +44,4 @@ TEST(TextCodec, RefusesTextThatNeedsAnIdThatTheModelLacks) {
 }
 
 }  // namespace
-}  // namespace strata::apps
+}  // namespace strata::frontend

@@ -1,5 +1,5 @@
 // The list, and its two readers.
-#include "apps/sampling_fields.h"
+#include "frontend/sampling_fields.h"
 
 #include <fmt/core.h>
 
@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
@@ -302,4 +302,4 @@ void warn_without_effect(const Json& fields, const Ask& ask) {
   }
 }
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

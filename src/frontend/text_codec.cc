@@ -1,5 +1,5 @@
 // Reads the special tokens out of their two possible files and forms.
-#include "apps/text_codec.h"
+#include "frontend/text_codec.h"
 
 #include <fmt/core.h>
 
@@ -8,7 +8,7 @@
 
 #include "text/special.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 // A special token is a text, or an object with the text in "content" (the form of an added token).
@@ -131,4 +131,4 @@ std::vector<int32_t> TextCodec::stop_ids(const model::GenerationDefaults& defaul
   return ids;
 }
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

@@ -7,14 +7,14 @@
 #include <optional>
 #include <string_view>
 
-#include "apps/text_codec.h"
 #include "base/config_fields.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "frontend/text_codec.h"
 #include "model/config.h"
 #include "sampling/params.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 
 /// Flags; the field of a row has the same name with "_" for "-".
 FieldList sampling_fields();
@@ -44,4 +44,4 @@ Result<Ask> flags_ask(const Json& fields, const TextCodec& codec,
 /// Says which of the fields have no effect.
 void warn_without_effect(const Json& fields, const Ask& ask);
 
-}  // namespace strata::apps
+}  // namespace strata::frontend
