@@ -160,6 +160,17 @@ TEST(Scheduler, CancelsWaitingAndRunningRequestsOnce) {
   EXPECT_EQ(scheduler.audit(), "");
 }
 
+// Somebody who goes away at once leaves nothing behind that runs.
+TEST(Scheduler, CancelsWhatArrivesInTheSameStep) {
+  Scheduler scheduler = make(small_config());
+  const StepPlan plan = scheduler.schedule(
+      {.arrivals = {request(1, 8, 20), request(2, 3, 1)}, .cancels = {static_cast<RequestId>(1)}});
+  EXPECT_EQ(plan.cancelled, std::vector<RequestId>{static_cast<RequestId>(1)});
+  EXPECT_EQ(plan.admitted.size(), 1u);
+  EXPECT_EQ(scheduler.waiting(), 0);
+  EXPECT_EQ(scheduler.audit(), "");
+}
+
 TEST(Scheduler, CutsChunksWhoseLogitsAreAllWanted) {
   Scheduler scheduler = make(small_config());
   Request wanted = request(1, 10, 1);
