@@ -234,6 +234,16 @@ class RealEnv : public Env {
     return {};
   }
 
+  Result<void> truncate_file(const std::string& path, uint64_t bytes) override {
+    const auto size = TRY(open_readable(path))->size();
+    if (bytes > size) {
+      return fail(Code::kInvalidData, path + ": file size", std::to_string(size) + " bytes",
+                  "at least " + std::to_string(bytes));
+    }
+    if (::truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) return fail_errno(path, errno);
+    return {};
+  }
+
   std::optional<std::string> get_env(const std::string& name) override {
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;
@@ -261,6 +271,12 @@ class RealEnv : public Env {
     timespec now;
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  }
+
+  int64_t unix_time_s() override {
+    timespec now;
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
   }
 };
 

@@ -74,8 +74,12 @@ class Env {
   /// A file that the kernel makes up (under /proc or /sys, whose stated sizes are wrong): up to
   /// 64 KiB of its text.
   virtual Result<std::string> read_system_file(const std::string& path) = 0;
+  /// Cuts a file to its first `bytes`; there must be as many.
+  virtual Result<void> truncate_file(const std::string& path, uint64_t bytes) = 0;
   /// Monotonic clock, nanoseconds since an arbitrary start.
   virtual int64_t now_ns() = 0;
+  /// Wall clock, seconds since 1970; only for what people and other programs read.
+  virtual int64_t unix_time_s() = 0;
 
   /// The whole file as text; over `max_bytes` it is refused (kResourceLimit) before anything is
   /// read.

@@ -129,6 +129,13 @@ Result<std::string> FaultEnv::read_system_file(const std::string& path) {
   return inner_.read_system_file(path);
 }
 
+Result<void> FaultEnv::truncate_file(const std::string& path, uint64_t bytes) {
+  if (hit(FaultPlan::Kind::kError)) return injected(path);
+  return inner_.truncate_file(path, bytes);
+}
+
 int64_t FaultEnv::now_ns() { return inner_.now_ns(); }
+
+int64_t FaultEnv::unix_time_s() { return inner_.unix_time_s(); }
 
 }  // namespace strata

@@ -44,7 +44,9 @@ class FaultEnv : public Env {
   Result<void> make_directories(const std::string& path) override;
   std::optional<std::string> get_env(const std::string& name) override;
   Result<std::string> read_system_file(const std::string& path) override;
+  Result<void> truncate_file(const std::string& path, uint64_t bytes) override;
   int64_t now_ns() override;
+  int64_t unix_time_s() override;
 
  private:
   Env& inner_;

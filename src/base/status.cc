@@ -55,6 +55,8 @@ std::string_view code_name(Code code) {
       return "io";
     case Code::kUnavailable:
       return "unavailable";
+    case Code::kBusy:
+      return "busy";
     case Code::kCancelled:
       return "cancelled";
   }
@@ -77,6 +79,8 @@ int exit_code(Code code) {
       return 71;  // EX_OSERR: the machine's memory does not suffice
     case Code::kIo:
       return 74;  // EX_IOERR
+    case Code::kBusy:
+      return 75;  // EX_TEMPFAIL
     case Code::kCancelled:
       return 130;  // as after SIGINT
   }

@@ -19,6 +19,7 @@ enum class Code {
   kResourceLimit,  // memory, blocks or a stated limit do not suffice
   kIo,             // the operating system refused a read, write or map
   kUnavailable,    // a device or feature of the machine is missing
+  kBusy,           // full for the moment: the same request may be taken later
   kCancelled,      // asked to stop
 };
 

@@ -34,6 +34,13 @@ constexpr ConfigField kFields[] = {
      .max = 65536,
      .help = "most tokens of all sequences in a step; auto is the larger of --prefill-chunk and "
              "--max-num-seqs"},
+    {.name = "max-queued-requests",
+     .kind = FieldKind::kInteger,
+     .fallback = "1024",
+     .unit = "requests",
+     .min = 1,
+     .max = 1 << 20,
+     .help = "how many requests may wait to be run; further ones are refused as busy"},
     {.name = "prefill-chunk",
      .kind = FieldKind::kInteger,
      .fallback = "auto",
@@ -69,6 +76,7 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.prefix_caching = !values.is_on("no-enable-prefix-caching");
   config.kv_blocks = values.integer("kv-blocks");
   config.max_model_len = values.integer("max-model-len");
+  config.max_queued_requests = *values.integer("max-queued-requests");
   return config;
 }
 

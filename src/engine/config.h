@@ -21,6 +21,7 @@ struct EngineConfig {
   std::optional<int64_t> max_num_batched_tokens = {};
   std::optional<int64_t> kv_blocks = {};
   std::optional<int64_t> max_model_len = {};
+  int64_t max_queued_requests = 1024;
   bool prefix_caching = true;
   bool all_logits = false;  // requests will ask for the logits of every row
 };

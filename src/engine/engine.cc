@@ -86,17 +86,36 @@ Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const
   return request.max_tokens.value_or(std::min(kDefaultMaxTokens, limit - prompt));
 }
 
-Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listener) {
-  TRY(check_ids(request.prompt, worker_->model().spec().vocab));
+Result<void> Engine::check(const GenerateRequest& request) const {
+  const int64_t vocab = worker_->model().spec().vocab;
+  TRY(check_ids(request.prompt, vocab));
   TRY(check_range("n", request.n, 1, sched::kMaxSequencesOfRequest));
   TRY(check_range("key", request.key, 0, std::numeric_limits<int64_t>::max()));
-  const int64_t vocab = worker_->model().spec().vocab;
   const int64_t max_tokens = TRY(checked_max_tokens(request));
   TRY(sampling::validate(request.sampling, {.vocab = vocab, .max_tokens = max_tokens}));
-  TRY(check_text(request));
+  return check_text(request);
+}
+
+Result<void> Engine::check_room(int64_t requests) const {
+  const int64_t most = config_.max_queued_requests;
+  if (queued_ + requests <= most) return {};
+  if (requests > most) {
+    return fail(Code::kResourceLimit, "too many prompts at once", fmt::format("{}", requests),
+                fmt::format("at most {}", most), "raise --max-queued-requests, or send fewer");
+  }
+  return fail(Code::kBusy, "too many requests are waiting", fmt::format("{} more", requests),
+              fmt::format("at most {}", most - queued_), "try again later");
+}
+
+Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listener) {
+  TRY(check(request));
+  TRY(check_room(1));
+  const int64_t vocab = worker_->model().spec().vocab;
+  const int64_t max_tokens = TRY(checked_max_tokens(request));
   std::erase_if(request.stop_ids, [&](int32_t id) { return id < 0 || id >= vocab; });
   const auto id = static_cast<sched::RequestId>(++last_request_);
   active_[id] = {.listener = std::move(listener), .answers_left = request.n};
+  queued_++;
   announce(id, max_tokens, std::move(request));
   return id;
 }
@@ -146,6 +165,7 @@ bool Engine::step() {
 void Engine::publish_decisions(const sched::StepPlan& plan) {
   for (const sched::Admission& admission : plan.admitted) {
     answers_[admission.sequence] = {admission.request, admission.choice};
+    queued_ -= !std::exchange(active_.at(admission.request).started, true);
   }
   for (const sched::Refusal& refusal : plan.refused) {
     end(refusal.request,
@@ -209,6 +229,7 @@ void Engine::end_sequence(sched::SequenceId id) {
 void Engine::end(sched::RequestId id, const Update& update) {
   auto ended = active_.extract(id);
   CHECK(!ended.empty(), "a request ends once");
+  queued_ -= !ended.mapped().started;
   worker_->remove(id);
   std::vector<sched::SequenceId> sequences;
   for (const auto& [sequence, answer] : answers_) {

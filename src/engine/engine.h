@@ -62,8 +62,12 @@ class Engine {
                                                 const ResolvedConfig& config,
                                                 const model::LoadOptions& load);
 
-  /// Refuses (nothing changes) an empty prompt, ids outside the vocabulary, bad sampling
-  /// parameters, an `n` or `key` out of range and what exceeds the maximum context length.
+  /// Refuses an empty prompt, ids outside the vocabulary, bad sampling parameters, an `n` or `key`
+  /// out of range and what exceeds the maximum context length.
+  Result<void> check(const GenerateRequest& request) const;
+  /// kBusy where so many more cannot wait now, kResourceLimit where they never could.
+  Result<void> check_room(int64_t requests) const;
+  /// Refuses (nothing changes) what the two checks refuse.
   Result<sched::RequestId> submit(GenerateRequest request, Listener listener);
   /// Ends a request with FinishReason::kCancelled in the next step; ignored where it has ended.
   void cancel(sched::RequestId id);
@@ -90,6 +94,7 @@ class Engine {
   struct Active {
     Listener listener;
     int64_t answers_left = 1;
+    bool started = false;  // one of its answers has been admitted
   };
   struct Answer {
     sched::RequestId request{};
@@ -105,6 +110,7 @@ class Engine {
   std::map<sched::SequenceId, Answer> answers_;  // under way
   ChainKey chain_key_ = ChainKey::random();
   int64_t last_request_ = 0;
+  int64_t queued_ = 0;  // requests that have not started
 };
 
 }  // namespace strata::engine

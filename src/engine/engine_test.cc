@@ -68,6 +68,30 @@ TEST(Engine, LogitsDoNotDependOnBatchChunkThreadsOrPool) {
   }
 }
 
+// What runs no longer waits: its place in the inbox is free.
+TEST(Engine, AFullInboxIsBusyUntilSomethingStarts) {
+  EngineConfig config{.threads = 1, .max_num_seqs = 1, .max_model_len = 256};
+  config.max_queued_requests = 2;
+  Running running(config);
+  std::vector<Outcome> outcomes(4);
+  running.add(greedy(5, kTokens, 1), outcomes[0]);
+  running.add(greedy(6, kTokens, 2), outcomes[1]);
+  const auto refused = running.engine().submit(greedy(7, kTokens, 3), [](const Update&) {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kBusy);
+  EXPECT_EQ(running.engine().check_room(3).error().code, Code::kResourceLimit) << "never";
+  running.engine().step();
+  const sched::RequestId third = running.add(greedy(7, kTokens, 3), outcomes[2]);
+  EXPECT_FALSE(running.engine().check_room(1));
+  running.engine().cancel(third);
+  running.engine().step();
+  EXPECT_TRUE(running.engine().check_room(1)) << "who goes away makes room";
+  running.add(greedy(8, kTokens, 4), outcomes[3]);
+  running.finish();
+  for (const size_t i : {0, 1, 3}) EXPECT_EQ(outcomes[i].ids.size(), 14u);
+  EXPECT_TRUE(running.engine().check_room(2));
+}
+
 TEST(Engine, DrawsTheSameTokensInAnyCompany) {
   const auto request = [](uint64_t seed) {
     return GenerateRequest{

@@ -100,6 +100,7 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   decide(resolved, "threads", fmt::format("{}", resolved.threads),
          in.config.threads ? "as asked" : "one per core that the process may use");
   TRY(resolve_rows(in, resolved));
+  resolved.max_queued_requests = in.config.max_queued_requests;
   resolved.prefix_caching = in.config.prefix_caching;
   const int64_t wanted = in.config.all_logits ? kAllLogitsBytes / (in.spec.vocab * 4) : 0;
   resolved.max_logit_rows =

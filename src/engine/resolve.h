@@ -31,6 +31,7 @@ struct ResolvedConfig {
   int64_t max_num_seqs = 0;
   int64_t max_num_batched_tokens = 0;  // rows of a step
   int64_t prefill_chunk = 0;
+  int64_t max_queued_requests = 0;
   bool prefix_caching = true;
   int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
   int64_t block_tokens = 32;
