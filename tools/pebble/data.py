@@ -21,13 +21,15 @@ PLACES_MULTIPLE = 128
 NOTHING = -100  # a target that cross_entropy passes over
 CONTEXT = 4096
 # Documents of each kind per 1,000, chosen so that tokens and difficulty are shared out.
-MIX = {"story_qa": 170, "long_recall": 40, "list": 70, "arithmetic": 120, "sort": 100, "count": 90, "to_json": 70,
-       "from_json": 50, "format": 40, "multi_turn": 90, "tool_call": 90, "unknown": 70, "small_talk": 10, "story": 20}
+MIX = {"story_qa": 80, "long_recall": 40, "list": 50, "arithmetic": 200, "sort": 150, "count": 60, "to_json": 80, "from_json": 50,
+       "format": 40, "multi_turn": 80, "tool_call": 110, "unknown": 40, "small_talk": 10, "story": 10, "list_drill": 120,
+       "count_drill": 80}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
-LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (5_000_000, 1000, 50), (7_000_000, 1600, 50))
+LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (16_000_000, 1000, 40), (24_000_000, 1600, 40))
 # From this many tokens seen on: weight of noise to copy, beside the 1,000 above.
 COPIES = ((0, 300), (1_600_000, 40))
 CONTEXT_SHARE = 0.12  # of the tokens that no assistant wrote, this share is learned from, drawn anew for each document
+DENSE = 0.7  # this share of stories is asked many questions
 STRETCHED = 0.3  # this share of documents has jumps in its positions, so that distances are seen before they are paid for
 
 
@@ -146,7 +148,7 @@ class Stream:
         length = int(math.exp(draw.uniform(math.log(40), math.log(longest)))) if kind == "long_recall" else None
         if kind == "long_recall" and draw.random() < 0.3:
             length = longest
-        return self.encoder.document(corpus.make_example(kind, self.seed, number, "train", length)), draw
+        return self.encoder.document(corpus.make_example(kind, self.seed, number, "train", length, draw.random() < DENSE)), draw
 
     def window(self, first: int, tokens_seen: int) -> tuple[list[Batch], int]:
         """The micro-batches of the documents from number `first` on, and the number after the last."""

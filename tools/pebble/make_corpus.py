@@ -4,7 +4,7 @@
   make_corpus.py --seed N [--split train|heldout] [--examples N] [--kind K] [--length TOKENS] --out FILE.jsonl
   make_corpus.py --stats
 
-The same arguments give the same bytes on every machine. Kinds take turns, so N examples hold N / 14 of each. A row has
+The same arguments give the same bytes on every machine. Kinds take turns, so N examples hold N / 16 of each. A row has
 id, kind, messages, tools where some are offered, gold and distance.
 """
 import argparse

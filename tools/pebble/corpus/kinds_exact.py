@@ -52,7 +52,7 @@ LIST_BEFORE = Bank("list before", """
 _SOURCES = (nouns.THINGS, nouns.ANIMALS, nouns.FOODS)
 
 
-def _items(rand: Rand, count: int) -> list[str]:
+def items(rand: Rand, count: int) -> list[str]:
     """Different words of one sort."""
     sort = rand.below(5)
     if sort < 3:
@@ -66,12 +66,12 @@ def _items(rand: Rand, count: int) -> list[str]:
 def _single_words(rand: Rand, count: int) -> list[str]:
     """As _items, without entries of two words."""
     while True:
-        words = [item for item in _items(rand, count + 3) if " " not in item]
+        words = [item for item in items(rand, count + 3) if " " not in item]
         if len(words) >= count:
             return words[:count]
 
 
-def _shown(rand: Rand, items: list[str]) -> str:
+def shown(rand: Rand, items: list[str]) -> str:
     form = rand.below(4)
     if form == 0:
         return "\n" + "\n".join(f"{place}. {item}" for place, item in enumerate(items, 1))
@@ -80,20 +80,26 @@ def _shown(rand: Rand, items: list[str]) -> str:
     return ", ".join(items) + ("." if form == 2 else "")
 
 
-def list_turn(rand: Rand) -> Turn:
-    items = _items(rand, rand.between(3, 7))
+def list_question(rand: Rand, listed: list[str]) -> Turn:
+    """By place, or by neighbour."""
     kind = rand.below(10)
     if kind < 6:
-        place = len(items) - 1 if kind == 5 else rand.below(len(items))
+        place = len(listed) - 1 if kind == 5 else rand.below(len(listed))
         word = "last" if kind == 5 else ORDINALS[place]
-        question, gold = LIST_NTH.pick(rand).format(o=word), items[place]
+        question, gold = LIST_NTH.pick(rand).format(o=word), listed[place]
     elif kind < 8:
-        place = rand.below(len(items) - 1)
-        question, gold = LIST_AFTER.pick(rand).format(x=items[place]), items[place + 1]
+        place = rand.below(len(listed) - 1)
+        question, gold = LIST_AFTER.pick(rand).format(x=listed[place]), listed[place + 1]
     else:
-        place = 1 + rand.below(len(items) - 1)
-        question, gold = LIST_BEFORE.pick(rand).format(x=items[place]), items[place - 1]
-    return Turn(LIST_FRAMES.pick(rand).format(l=_shown(rand, items), q=question).strip(), f"It is {gold}.")
+        place = 1 + rand.below(len(listed) - 1)
+        question, gold = LIST_BEFORE.pick(rand).format(x=listed[place]), listed[place - 1]
+    return Turn(question, f"It is {gold}.")
+
+
+def list_turn(rand: Rand) -> Turn:
+    listed = items(rand, rand.between(3, 7))
+    asked = list_question(rand, listed)
+    return Turn(LIST_FRAMES.pick(rand).format(l=shown(rand, listed), q=asked.user).strip(), asked.gold)
 
 
 ADD = Bank("add", """
@@ -216,7 +222,7 @@ SORT_WORDS = Bank("sort words", """
 def sort_turn(rand: Rand) -> Turn:
     if rand.chance(0.3):
         firsts: dict[str, str] = {}
-        for word in _items(rand, 12):
+        for word in items(rand, 12):
             firsts.setdefault(word[0].lower(), word)
         words = rand.shuffled(list(firsts.values())[: rand.between(3, 5)])
         bank, ordered = SORT_WORDS, sorted(words, key=str.lower)
@@ -255,13 +261,13 @@ COUNT_ONE = Bank("count one", """
 
 def count_turn(rand: Rand) -> Turn:
     if rand.chance(0.5):
-        items = _items(rand, rand.between(1, 9))
-        return Turn(COUNT_ALL.pick(rand).format(l=", ".join(items)), str(len(items)))
-    kinds = _items(rand, rand.between(2, 4))
+        listed = items(rand, rand.between(1, 9))
+        return Turn(COUNT_ALL.pick(rand).format(l=", ".join(listed)), str(len(listed)))
+    kinds = items(rand, rand.between(2, 4))
     times = rand.between(1, 6)
     others = [rand.pick(kinds[1:]) for _ in range(rand.between(1, 9 - times))]
-    shown = rand.shuffled([kinds[0]] * times + others)
-    return Turn(COUNT_ONE.pick(rand).format(x=kinds[0], l=", ".join(shown)), str(times))
+    listed = rand.shuffled([kinds[0]] * times + others)
+    return Turn(COUNT_ONE.pick(rand).format(x=kinds[0], l=", ".join(listed)), str(times))
 
 
 CAPITALS = Bank("format capitals", """

@@ -67,6 +67,8 @@ def _before_story(turns: list[Turn], text: str) -> int:
 
 
 def _question_count(rand: Rand) -> int:
+    if rand.dense:
+        return rand.between(6, 18)
     return 1 if rand.chance(SINGLE_SHARE) else rand.between(3, 9)
 
 
@@ -125,7 +127,7 @@ def long_recall(rand: Rand, length: int | None) -> Example:
         told_sentences.insert(rand.below(len(told_sentences) + 1), (-1, story.filler(world)))
     told = story.tell(world, told_sentences)
     pairs = rand.shuffled(_pairs(world.facts))
-    count = 1 if rand.chance(SINGLE_SHARE) else rand.between(3, 9)
+    count = _question_count(rand)
     extra = 16 * (count - 1) + 12
     nearest = min(pairs, key=lambda pair: abs(told.ends[world.facts.index(pair[0])] + extra - target))
     asked = [pair for pair in pairs if pair[0] is not nearest[0]][: count - 1] + [nearest]

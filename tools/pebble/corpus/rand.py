@@ -2,7 +2,7 @@
 
 Everything is built on random.Random(text).random(), whose stream Python promises to keep; the library's own
 choice, sample and shuffle are not used. A Rand also carries the split, so that banks and word lists know which
-of their entries may be drawn.
+of their entries may be drawn, and whether an example shall ask many questions.
 """
 import random
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ T = TypeVar("T")
 class Rand:
     """A stream of choices for one example."""
 
-    __slots__ = ("heldout", "random")
+    __slots__ = ("dense", "heldout", "random")
 
-    def __init__(self, key: str, heldout: bool):
+    def __init__(self, key: str, heldout: bool, dense: bool = False):
         self.heldout = heldout
+        self.dense = dense
         self.random = random.Random(key).random
 
     def below(self, count: int) -> int:

@@ -1,0 +1,52 @@
+"""Drills: many short questions about one list, for training only.
+
+A list question of its own brings a new list for one answer; here each further answer costs a dozen tokens. What is asked is
+what the kinds `list` and `count` ask, in other frames.
+"""
+from . import kinds_exact
+from .bank import Bank
+from .chat import Example, Turn, example
+from .rand import Rand
+
+OPENINGS = Bank("drill openings", """
+    {l}\n{q}
+    Here is a list: {l}\n{q}
+    Look at this list: {l}\n{q}
+    I have a list: {l}\n{q}
+    ~This is a list: {l}\n{q}
+    """)
+HOW_MANY = Bank("drill how many", """
+    How many items are in the list?
+    How many items does the list have?
+    Count the items of the list.
+    How long is the list?
+    ~What is the number of items?
+    """)
+HOW_OFTEN = Bank("drill how often", """
+    How often does the word {x} stand in the list?
+    How many times is {x} in the list?
+    Count the word {x}.
+    How often is {x} there?
+    ~How many times does the list say {x}?
+    """)
+
+
+def _drill(kind: str, rand: Rand, shown: str, questions: list[Turn]) -> Example:
+    first = Turn(OPENINGS.pick(rand).format(l=shown, q=questions[0].user), questions[0].gold)
+    return example(kind, rand, [first, *questions[1:]])
+
+
+def list_drill(rand: Rand, length: int | None) -> Example:
+    items = kinds_exact.items(rand, rand.between(3, 7))
+    questions = [kinds_exact.list_question(rand, items) for _ in range(rand.between(6, 12))]
+    if rand.chance(0.5):
+        questions[rand.below(len(questions))] = Turn(HOW_MANY.pick(rand), str(len(items)))
+    return _drill("list_drill", rand, kinds_exact.shown(rand, items), questions)
+
+
+def count_drill(rand: Rand, length: int | None) -> Example:
+    sorts = kinds_exact.items(rand, rand.between(2, 5))
+    listed = rand.shuffled([word for word in sorts for _ in range(rand.between(1, 4))])[:9]
+    questions = [Turn(HOW_OFTEN.pick(rand).format(x=word), str(listed.count(word))) for word in dict.fromkeys(listed)]
+    questions.append(Turn(HOW_MANY.pick(rand), str(len(listed))))
+    return _drill("count_drill", rand, kinds_exact.shown(rand, listed), rand.shuffled(questions))
