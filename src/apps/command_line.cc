@@ -132,6 +132,9 @@ Result<Parsed> parse(const Command& command, std::vector<std::string> arguments,
     app.allow_extras();
     app.add_flag("-h,--help", parsed.help);
     if (command.takes_model) app.add_option("MODEL", parsed.model);
+    for (const ConfigField& file : command.files) {
+      app.add_option(std::string(file.name), texts[std::string(file.name)]);
+    }
     for (const FieldList& list : command.fields) {
       for (const ConfigField& field : list) {
         const std::string name(field.name);
@@ -163,6 +166,13 @@ Result<Parsed> parse(const Command& command, std::vector<std::string> arguments,
   return parsed;
 }
 
+// "batch MODEL IN.jsonl OUT.jsonl".
+std::string with_arguments(const Command& command) {
+  std::string text = fmt::format("{}{}", command.name, command.takes_model ? " MODEL" : "");
+  for (const ConfigField& file : command.files) text += fmt::format(" {}", file.unit);
+  return text;
+}
+
 Result<void> print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return {};
@@ -181,13 +191,20 @@ Result<void> run_command_line(Env& env, std::span<const Command> commands,
   const Command* command = take_command(commands, arguments);
   if (command == nullptr) return unknown_command(commands, arguments);
   normalise(*command, arguments);
-  FieldValues values(command->fields);
+  std::vector<FieldList> lists = command->fields;
+  lists.push_back(command->files);
+  FieldValues values(std::move(lists));
   const Parsed parsed = TRY(parse(*command, std::move(arguments), values));
   if (parsed.help) return print(command_help(*command));
   if (command->takes_model && parsed.model.empty()) {
     return fail(Code::kInvalidArgument, fmt::format("strata {}: no model", command->name), {},
                 "a Hugging Face folder, or org/name in the local cache",
                 fmt::format("see strata {} --help", command->name));
+  }
+  for (const ConfigField& file : command->files) {
+    if (values.given(file.name)) continue;
+    return fail(Code::kInvalidArgument, fmt::format("strata {}: no {}", command->name, file.unit),
+                {}, std::string(file.help), fmt::format("see strata {} --help", command->name));
   }
   return command->run(env, parsed.model, values);
 }
@@ -205,8 +222,8 @@ std::string overview(std::span<const Command> commands) {
 }
 
 std::string command_help(const Command& command) {
-  std::string text = fmt::format("{}\n\nusage: strata {}{} [FLAG...]\n\n", command.summary,
-                                 command.name, command.takes_model ? " MODEL" : "");
+  std::string text =
+      fmt::format("{}\n\nusage: strata {} [FLAG...]\n\n", command.summary, with_arguments(command));
   for (const FieldList& list : command.fields) text += help_lines(list);
   return text + "\nDefaults stand in brackets; _ and - in flags mean the same.\n";
 }
@@ -218,8 +235,7 @@ std::string flags_document(std::span<const Command> commands) {
       "(`STRATA_UPDATE_DOCS=1 build/dev/command_line_test` rewrites it).\n"
       "`_` and `-` in flags mean the same. Exit codes: [exit-codes.md](exit-codes.md).\n";
   for (const Command& command : commands) {
-    text += fmt::format("\n## strata {}{}\n\n{}.\n", command.name,
-                        command.takes_model ? " MODEL" : "", command.summary);
+    text += fmt::format("\n## strata {}\n\n{}.\n", with_arguments(command), command.summary);
     text += "\n| flag | default | value | meaning |\n|---|---|---|---|\n";
     for (const FieldList& list : command.fields) text += markdown_rows(list);
   }

@@ -19,6 +19,7 @@ struct Command {
   bool takes_model = false;
   std::vector<FieldList> fields;
   Result<void> (*run)(Env& env, const std::string& model, const FieldValues& values) = nullptr;
+  FieldList files = {};  // arguments after the model, all needed; `unit` is what help calls them
 };
 
 /// Runs what the arguments (without the program's name) ask for. kInvalidArgument for what is not

@@ -1,6 +1,7 @@
 // From flag values to the arguments of each command's run function.
 #include "apps/commands.h"
 
+#include "apps/batch/batch.h"
 #include "apps/bench_kernels.h"
 #include "apps/bench_latency.h"
 #include "apps/doctor.h"
@@ -58,6 +59,10 @@ Result<void> generate(Env& env, const std::string& model, const FieldValues& val
   return run_generate(env, TRY(make_generate_args(model, values)));
 }
 
+Result<void> batch(Env& env, const std::string& model, const FieldValues& values) {
+  return run_batch(env, TRY(make_batch_args(model, values)));
+}
+
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
   return run_inspect(env, {.model = model,
                            .revision = values.text("revision"),
@@ -101,6 +106,12 @@ std::span<const Command> all_commands() {
        true,
        {generate_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        generate},
+      {"batch",
+       "Answer a file of requests in OpenAI's batch format",
+       true,
+       {batch_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
+       batch,
+       batch_files()},
       {"inspect",
        "Show what a model is and what it would take",
        true,

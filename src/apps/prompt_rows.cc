@@ -1,4 +1,4 @@
-// Lines, then fields, then values; every failure says what and where.
+// Fields, then values; every failure says what and where.
 #include "apps/prompt_rows.h"
 
 #include <fmt/core.h>
@@ -11,10 +11,9 @@
 namespace strata::apps {
 namespace {
 
-constexpr size_t kReadBytes = 1 << 20;
-constexpr size_t kMaxLineBytes = 16 << 20;
 constexpr JsonLimits kRowLimits = {
-    .max_bytes = kMaxLineBytes, .max_depth = 64, .max_values = 4'000'000};
+
+    .max_bytes = LineReader::kMaxBytes, .max_depth = 64, .max_values = 4'000'000};
 constexpr std::string_view kPromptFields[] = {"ids", "prompt", "messages"};
 
 bool is_known_field(std::string_view key) {
@@ -70,65 +69,30 @@ bool is_file_name(std::string_view id) {
 }
 
 Result<PromptReader> PromptReader::open(Env& env, const std::string& path, bool ids_name_files) {
-  return PromptReader(TRY(env.open_readable(path)), path, ids_name_files);
+  return PromptReader(TRY(LineReader::open(env, path)), path, ids_name_files);
 }
 
 Result<std::optional<AnyRow>> PromptReader::next() {
-  for (;;) {
-    bool too_long = false;
-    const std::optional<std::string> text = TRY(next_line(too_long));
-    if (!text) return std::nullopt;
-    line_++;
-    if (!too_long && text->find_first_not_of(" \t\r") == std::string::npos) continue;
-    return parse(*text, too_long);
-  }
+  const std::optional<LineReader::Line> line = TRY(lines_.next());
+  if (!line) return std::nullopt;
+  return parse(*line);
 }
 
-Result<std::optional<std::string>> PromptReader::next_line(bool& too_long) {
-  std::string line;
-  for (;;) {
-    const size_t end = buffer_.find('\n', consumed_);
-    const size_t stop = std::min(end, buffer_.size());
-    if (line.size() <= kMaxLineBytes) line.append(buffer_, consumed_, stop - consumed_);
-    too_long = line.size() > kMaxLineBytes;
-    if (end != std::string::npos) {
-      consumed_ = end + 1;
-      return line;
-    }
-    const uint64_t left = file_->size() - read_;
-    if (left == 0) {
-      const bool something = consumed_ < buffer_.size() || !line.empty();
-      consumed_ = buffer_.size();
-      return something ? std::optional(line) : std::nullopt;
-    }
-    buffer_.resize(std::min<uint64_t>(left, kReadBytes));
-    consumed_ = 0;
-    TRY(file_->read_at(read_, std::as_writable_bytes(std::span(buffer_))));
-    read_ += buffer_.size();
+AnyRow PromptReader::parse(const LineReader::Line& line) {
+  const std::string where = fmt::format("{}:{}", path_, line.number);
+  if (line.too_long) {
+    return BadRow{line.number, nullptr, line_too_long().with_context(where)};
   }
-}
-
-AnyRow PromptReader::parse(std::string_view text, bool too_long) {
-  const std::string where = fmt::format("{}:{}", path_, line_);
-  if (too_long) {
-    return BadRow{line_, nullptr,
-                  Status{Code::kInvalidData,
-                         where + ": the line is too long",
-                         {},
-                         fmt::format("at most {} bytes", kMaxLineBytes),
-                         {}}};
-  }
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  auto object = parse_json_object(text, where, kRowLimits);
-  if (!object) return BadRow{line_, nullptr, std::move(object).error()};
+  auto object = parse_json_object(line.text, where, kRowLimits);
+  if (!object) return BadRow{line.number, nullptr, std::move(object).error()};
   Json id_json;
-  auto row = parse_row(*object, id_json);
-  if (!row) return BadRow{line_, id_json, std::move(row).error().with_context(where)};
+  auto row = parse_row(line.number, *object, id_json);
+  if (!row) return BadRow{line.number, id_json, std::move(row).error().with_context(where)};
   return std::move(*row);
 }
 
-Result<PromptRow> PromptReader::parse_row(const Json& object, Json& id_json) {
-  PromptRow row{.line = line_,
+Result<PromptRow> PromptReader::parse_row(int64_t line, const Json& object, Json& id_json) {
+  PromptRow row{.line = line,
                 .id = TRY(read_id(object)),
                 .id_json = {},
                 .prompt = {},

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "apps/line_reader.h"
 #include "base/env.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -34,7 +35,6 @@ struct BadRow {
 
 using AnyRow = std::variant<PromptRow, BadRow>;
 
-/// Splits a file into lines with a bounded buffer.
 class PromptReader {
  public:
   /// `ids_name_files`: ids must also be usable as file names.
@@ -44,19 +44,14 @@ class PromptReader {
   Result<std::optional<AnyRow>> next();
 
  private:
-  PromptReader(std::unique_ptr<ReadableFile> file, std::string path, bool ids_name_files)
-      : file_(std::move(file)), path_(std::move(path)), ids_name_files_(ids_name_files) {}
-  Result<std::optional<std::string>> next_line(bool& too_long);
-  AnyRow parse(std::string_view text, bool too_long);
-  Result<PromptRow> parse_row(const Json& object, Json& id_json);
+  PromptReader(LineReader lines, std::string path, bool ids_name_files)
+      : lines_(std::move(lines)), path_(std::move(path)), ids_name_files_(ids_name_files) {}
+  AnyRow parse(const LineReader::Line& line);
+  Result<PromptRow> parse_row(int64_t line, const Json& object, Json& id_json);
 
-  std::unique_ptr<ReadableFile> file_;
+  LineReader lines_;
   std::string path_;
   bool ids_name_files_;
-  uint64_t read_ = 0;  // bytes taken from the file
-  std::string buffer_;
-  size_t consumed_ = 0;  // of buffer_
-  int64_t line_ = 0;
   std::set<std::string> seen_;
 };
 

@@ -41,11 +41,13 @@ Json Answer::json() const {
                {"finish_reason", sched::finish_reason_name(*finished)}};
   if (stop) made["stop"] = *stop;
   if (wants_logprobs) made["logprobs"] = list_json(logprobs);
-  if (wants_prompt_logprobs) {
-    // Nothing stands before the first token.
-    made["prompt_logprobs"] = list_json(prompt_logprobs);
-    made["prompt_logprobs"].insert(made["prompt_logprobs"].begin(), Json());
-  }
+  if (wants_prompt_logprobs) made["prompt_logprobs"] = prompt_json();
+  return made;
+}
+
+Json Answer::prompt_json() const {
+  Json made = list_json(prompt_logprobs);
+  made.insert(made.begin(), Json());
   return made;
 }
 

@@ -28,6 +28,8 @@ struct Answer {
   void receive(const engine::Update& update);
   /// prompt_ids, ids, text, finish_reason, and what else was asked for or happened.
   Json json() const;
+  /// Logprobs of the prompt's tokens; null for the first, which nothing stands before.
+  Json prompt_json() const;
 };
 
 /// The request for `answer.prompt_ids`; the answer must outlive it and must not move.

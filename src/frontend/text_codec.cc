@@ -99,6 +99,11 @@ Result<std::string> TextCodec::decode(const std::vector<int32_t>& ids) const {
   return tokenizer_->decode(ids, true);
 }
 
+Result<std::string> TextCodec::token_text(int32_t id) const {
+  if (!tokenizer_) return fmt::format("token_id:{}", id);
+  return tokenizer_->decode(std::span(&id, 1));
+}
+
 Result<std::vector<std::vector<int32_t>>> TextCodec::spellings(std::string_view word) const {
   TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so it cannot read bad_words",
             "give lists of token ids"));

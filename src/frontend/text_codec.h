@@ -34,6 +34,8 @@ class TextCodec {
   Result<std::vector<int32_t>> encode_chat(const Json& messages) const;
   /// Text of ids without special tokens; empty without a tokenizer.
   Result<std::string> decode(const std::vector<int32_t>& ids) const;
+  /// Text of one token, also a special one; where it is a part of a character, with U+FFFD.
+  Result<std::string> token_text(int32_t id) const;
   /// The token sequences that write a word at the start of a text and after a space, for bad_words.
   Result<std::vector<std::vector<int32_t>>> spellings(std::string_view word) const;
   /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.

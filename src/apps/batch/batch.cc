@@ -1,0 +1,305 @@
+// Rows are read as the engine has room, so a file of any length needs little memory; each becomes a
+// line of output as it ends, and lines are written in the order that was asked for.
+#include "apps/batch/batch.h"
+
+#include <fmt/core.h>
+
+#include <deque>
+#include <memory>
+#include <set>
+
+#include "apps/batch/progress.h"
+#include "apps/batch/rows.h"
+#include "apps/interrupt.h"
+#include "base/log.h"
+#include "frontend/api_error.h"
+#include "frontend/completion.h"
+
+namespace strata::apps {
+namespace {
+
+constexpr ConfigField kFields[] = {
+    {.name = "order",
+     .kind = FieldKind::kChoice,
+     .fallback = "input",
+     .choices = "input|completed",
+     .help = "order of the rows of OUT.jsonl: that of IN.jsonl, or as they end"},
+    {.name = "resume",
+     .kind = FieldKind::kSwitch,
+     .help = "keep the rows that OUT.jsonl already has and go on with the others"},
+};
+constexpr ConfigField kFiles[] = {
+    {.name = "input", .unit = "IN.jsonl", .help = "requests: custom_id, method, url, body"},
+    {.name = "output", .unit = "OUT.jsonl", .help = "responses: custom_id, response, error"},
+};
+
+// Ended rows that wait for an earlier one; beyond either, no further row is taken.
+constexpr size_t kHeldRows = 8192;
+constexpr size_t kHeldBytes = 64 << 20;
+
+// A row on its way from the file to its line of output.
+struct Row {
+  int64_t line = 0;
+  Json custom_id;
+  uint64_t bytes = 0;  // of the input
+  std::unique_ptr<frontend::Completion> completion;
+  frontend::ResponseHead head;
+  std::string output;  // once it has ended
+
+  bool ended() const { return !output.empty(); }
+};
+
+std::string output_line(const Row& row, const Json& response, const Json& error) {
+  const Json made = {{"id", frontend::random_id("batch_req_")},
+                     {"custom_id", row.custom_id},
+                     {"response", response},
+                     {"error", error}};
+  return made.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json response_json(int status, Json body) {
+  return {{"status_code", status},
+          {"request_id", frontend::random_id("req_")},
+          {"body", std::move(body)}};
+}
+
+class BatchRun {
+ public:
+  BatchRun(Env& env, const BatchArgs& args, Session& session, BatchReader reader,
+           EarlierAnswers earlier, std::unique_ptr<WritableFile> output)
+      : env_(env),
+        args_(args),
+        session_(session),
+        reader_(std::move(reader)),
+        earlier_(std::move(earlier)),
+        output_(std::move(output)),
+        model_{.codec = &session.codec,
+               .defaults = &session.opened->defaults(),
+               .field_defaults = &args.sampling,
+               .name = args.session.model,
+               .any_name = true,
+               .max_model_len = session.engine->config().max_model_len},
+        progress_(env, reader_.file_bytes()) {}
+
+  Result<void> run() {
+    for (;;) {
+      if (interrupted()) return stop();
+      TRY(take_rows());
+      const bool more = session_.engine->step();
+      end_rows();
+      TRY(write_rows());
+      progress_.show(counts_, running_);
+      if (!more && at_end_ && rows_.empty()) break;
+    }
+    TRY(output_->close());
+    progress_.finish(counts_, session_.engine->stats().cached_tokens);
+    const int64_t errors = counts_.errors + earlier_.errors;
+    if (errors == 0) return {};
+    const int64_t rows = counts_.rows + earlier_.rows;
+    return fail(Code::kInvalidData, fmt::format("{} of {} rows had errors", errors, rows), {}, {},
+                "see \"error\" of their rows in the output");
+  }
+
+ private:
+  // Enough that a finished sequence's place is taken in the next step.
+  Result<void> take_rows() {
+    const int64_t wanted = 2 * session_.engine->config().max_num_seqs;
+    while (running_ < wanted && rows_.size() < kHeldRows && held_bytes_ < kHeldBytes) {
+      if (!waiting_) TRY(read_row());
+      if (!waiting_ && at_end_) return {};
+      if (waiting_ && !start(*std::exchange(waiting_, {}))) return {};
+    }
+    return {};
+  }
+
+  // The next row that no earlier run has answered into waiting_, or the end. A bad row ends at
+  // once.
+  Result<void> read_row() {
+    const uint64_t before = reader_.bytes_taken();
+    std::optional<AnyBatchRow> next = TRY(reader_.next());
+    if (!next) {
+      at_end_ = true;
+      return {};
+    }
+    row_bytes_ = reader_.bytes_taken() - before;
+    if (auto* bad = std::get_if<BadBatchRow>(&*next)) {
+      if (earlier_.bad_lines.contains(bad->line)) return {};
+      Row& row = add_row(bad->line, std::move(bad->custom_id));
+      end_with(row, bad->status, true);
+    } else if (auto& good = std::get<BatchRow>(*next); earlier_.ids.contains(good.custom_id)) {
+      counts_.earlier_bytes += row_bytes_;
+    } else {
+      waiting_ = std::move(good);
+    }
+    return {};
+  }
+
+  // False where the engine has no room yet; the row waits on.
+  bool start(BatchRow asked) {
+    auto submitted = submit(asked);
+    if (!submitted && submitted.error().code == Code::kBusy && running_ > 0) {
+      waiting_ = std::move(asked);
+      return false;
+    }
+    Row& row = add_row(asked.line, asked.custom_id);
+    if (!submitted) {
+      end_with(row, submitted.error());
+      return true;
+    }
+    row.completion = std::move(*submitted);
+    const bool chat = asked.kind == frontend::ApiKind::kChat;
+    row.head = {.id = frontend::random_id(chat ? "chatcmpl-" : "cmpl-"),
+                .model = model_.name,
+                .created_s = env_.unix_time_s()};
+    running_++;
+    return true;
+  }
+
+  Result<std::unique_ptr<frontend::Completion>> submit(const BatchRow& asked) {
+    frontend::ApiRequest request = TRY(frontend::read_api_request(asked.kind, asked.body, model_));
+    for (const std::string& name : request.ignored) {
+      if (ignored_.size() < kHeldRows && ignored_.insert(name).second) {
+        log_warning("{}:{}: field \"{}\" is not known and has no effect, here and in other rows",
+                    args_.input, asked.line, name);
+      }
+    }
+    return frontend::Completion::submit(*session_.engine, std::move(request), model_);
+  }
+
+  Row& add_row(int64_t line, Json custom_id) {
+    rows_.push_back(std::make_unique<Row>());
+    Row& row = *rows_.back();
+    row.line = line;
+    row.custom_id = std::move(custom_id);
+    row.bytes = row_bytes_;
+    return row;
+  }
+
+  void end_rows() {
+    for (const auto& row : rows_) {
+      if (row->ended() || !row->completion->done()) continue;
+      running_--;
+      counts_.prompt_tokens += row->completion->prompt_tokens();
+      counts_.generated_tokens += row->completion->generated_tokens();
+      if (const auto& error = row->completion->error()) {
+        end_with(*row, *error);
+      } else if (auto body = row->completion->body(row->head)) {
+        end(*row, output_line(*row, response_json(200, std::move(*body)), nullptr));
+      } else {
+        end_with(*row, body.error());
+      }
+      row->completion.reset();
+    }
+  }
+
+  // The line stands with rows that have no id of their own: --resume must know them again.
+  void end_with(Row& row, const Status& status, bool bad_row = false) {
+    counts_.errors++;
+    const Status here = Status(status).with_context(fmt::format("{}:{}", args_.input, row.line));
+    log_line(LogLevel::kError, here.message());
+    Json error = {{"code", code_name(status.code)}, {"message", here.message()}};
+    if (bad_row) error["line"] = row.line;
+    const Json response =
+        response_json(frontend::http_status(status.code), frontend::error_body(status));
+    end(row, output_line(row, response, error));
+  }
+
+  void end(Row& row, std::string output) {
+    row.output = std::move(output);
+    held_bytes_ += row.output.size();
+    counts_.rows++;
+    counts_.done_bytes += row.bytes;
+  }
+
+  Result<void> write_rows() {
+    for (auto row = rows_.begin(); row != rows_.end();) {
+      if (!(*row)->ended()) {
+        if (args_.input_order) break;
+        ++row;
+        continue;
+      }
+      TRY(output_->write((*row)->output));
+      held_bytes_ -= (*row)->output.size();
+      row = rows_.erase(row);
+    }
+    return {};
+  }
+
+  // Ctrl-C: what has ended stays written; what runs is given up, for --resume to ask again.
+  Result<void> stop() {
+    for (const auto& row : rows_) {
+      if (row->completion) row->completion->cancel();
+    }
+    while (session_.engine->step()) {
+    }
+    TRY(output_->close());
+    return fail(Code::kCancelled, "interrupted", {}, {},
+                "the same command with --resume goes on from here");
+  }
+
+  Env& env_;
+  const BatchArgs& args_;
+  Session& session_;
+  BatchReader reader_;
+  EarlierAnswers earlier_;
+  std::unique_ptr<WritableFile> output_;
+  frontend::ServedModel model_;
+  BatchProgress progress_;
+  BatchCounts counts_;
+  std::deque<std::unique_ptr<Row>> rows_;  // in the order of the file
+  std::optional<BatchRow> waiting_;        // read, and not yet in the engine
+  std::set<std::string> ignored_;
+  uint64_t row_bytes_ = 0;  // of the row read last
+  size_t held_bytes_ = 0;
+  int64_t running_ = 0;
+  bool at_end_ = false;
+};
+
+Result<void> check_files(Env& env, const BatchArgs& args) {
+  if (!env.exists(args.output)) return {};
+  if (TRY(env.canonical_path(args.input)) != TRY(env.canonical_path(args.output))) return {};
+  return fail(Code::kInvalidArgument, "IN.jsonl and OUT.jsonl are one file", args.output, {},
+              "name another file for the output");
+}
+
+}  // namespace
+
+FieldList batch_fields() { return kFields; }
+
+FieldList batch_files() { return kFiles; }
+
+Result<BatchArgs> make_batch_args(const std::string& model, const FieldValues& values) {
+  BatchArgs args;
+  args.session.model = model;
+  args.session.revision = values.text("revision");
+  args.session.engine = TRY(engine::make_engine_config(values));
+  args.session.engine.all_logits = values.given("prompt-logprobs");
+  args.sampling = TRY(frontend::sampling_values(values));
+  args.input = values.text("input");
+  args.output = values.text("output");
+  args.input_order = values.text("order") == "input";
+  args.resume = values.is_on("resume");
+  return args;
+}
+
+Result<void> run_batch(Env& env, const BatchArgs& args) {
+  BatchReader reader = TRY(BatchReader::open(env, args.input));
+  TRY(check_files(env, args));
+  EarlierAnswers earlier;
+  if (args.resume) earlier = TRY(read_earlier_answers(env, args.output));
+  Session session = TRY(open_session(env, args.session));
+  // Flags that are wrong are not every row's mistake.
+  TRY(frontend::flags_ask(args.sampling, session.codec, session.opened->defaults()));
+  // Opened late: a model that cannot be loaded must not truncate earlier answers.
+  if (args.resume && env.exists(args.output)) {
+    TRY(env.truncate_file(args.output, earlier.whole_bytes));
+    log_info("{} rows are answered already, {} of them with errors", earlier.rows, earlier.errors);
+  }
+  auto output =
+      TRY(env.open_writable(args.output, args.resume ? WriteMode::kAppend : WriteMode::kTruncate));
+  watch_interrupts();
+  BatchRun run(env, args, session, std::move(reader), std::move(earlier), std::move(output));
+  return run.run();
+}
+
+}  // namespace strata::apps

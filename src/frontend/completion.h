@@ -1,0 +1,55 @@
+// One API request under way: all its prompts and choices in the engine, their answers as they come
+// in, and the body at the end. What `batch` and the server share between a body and its response.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "engine/engine.h"
+#include "frontend/openai_request.h"
+#include "frontend/openai_response.h"
+
+namespace strata::frontend {
+
+/// Stays where it is: the engine's updates refer to it until done().
+class Completion {
+ public:
+  /// Submits everything or nothing.
+  static Result<std::unique_ptr<Completion>> submit(engine::Engine& engine, ApiRequest request,
+                                                    const ServedModel& model);
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  /// Nothing more will come.
+  bool done() const { return open_ == 0; }
+  /// The first error of any of its answers; the others are cancelled then.
+  const std::optional<Status>& error() const { return error_; }
+  /// Ends with the next step. A request that was cancelled has the error kCancelled.
+  void cancel();
+  /// Once done() without an error.
+  Result<Json> body(const ResponseHead& head) const;
+
+  int64_t prompt_tokens() const;
+  int64_t generated_tokens() const { return generated_; }
+
+ private:
+  Completion(engine::Engine& engine, ApiRequest request, const ServedModel& model);
+  Result<engine::GenerateRequest> prepare(size_t prompt);
+  void receive(size_t prompt, const engine::Update& update);
+
+  engine::Engine& engine_;
+  const ServedModel& model_;
+  ApiRequest request_;
+  std::vector<Answer> answers_;  // request_.n for each prompt
+  std::vector<sched::RequestId> ids_;
+  int64_t open_ = 0;  // answers that have not ended
+  int64_t generated_ = 0;
+  std::optional<Status> error_;
+};
+
+}  // namespace strata::frontend

@@ -1,0 +1,228 @@
+// The field list, then one reader for each thing that is more than a field of sampling.
+#include "frontend/openai_request.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "frontend/chat_messages.h"
+#include "sched/types.h"
+
+namespace strata::frontend {
+namespace {
+
+constexpr unsigned kChatOnly = 1, kCompletionOnly = 2, kBoth = 3;
+constexpr int64_t kCompletionTokens = 16;  // OpenAI's default for completions
+constexpr size_t kMaxPrompts = 4096;
+
+// What a field's presence means, besides null, which never means anything.
+enum class Use : uint8_t {
+  kRead,    // by a reader below, or by sampling_fields.h
+  kInform,  // says nothing about the answer
+  kOnly,    // understood; only these values are supported
+};
+
+struct BodyField {
+  std::string_view name;
+  unsigned kinds = kBoth;
+  Use use = Use::kRead;
+  std::string_view only = "";  // kOnly: a JSON list
+};
+
+constexpr BodyField kFields[] = {
+    {"model"},
+    {"messages", kChatOnly},
+    {"prompt", kCompletionOnly},
+    {"n"},
+    {"max_tokens"},
+    {"max_completion_tokens", kChatOnly},
+    {"logprobs"},
+    {"top_logprobs", kChatOnly},
+    {"priority"},
+    {"cache_salt"},
+    {"return_token_ids"},
+    {"echo", kCompletionOnly},
+    {"user", kBoth, Use::kInform},
+    {"safety_identifier", kBoth, Use::kInform},
+    {"metadata", kBoth, Use::kInform},
+    {"store", kBoth, Use::kInform},
+    {"service_tier", kBoth, Use::kInform},
+    {"prompt_cache_key", kBoth, Use::kInform},
+    {"prediction", kChatOnly, Use::kInform},
+    {"parallel_tool_calls", kChatOnly, Use::kInform},
+    {"stream", kBoth, Use::kOnly, "[false]"},
+    {"stream_options", kBoth, Use::kOnly, "[]"},
+    {"best_of", kCompletionOnly, Use::kOnly, "[1]"},
+    {"suffix", kCompletionOnly, Use::kOnly, "[\"\"]"},
+    {"tools", kChatOnly, Use::kOnly, "[[]]"},
+    {"tool_choice", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
+    {"functions", kChatOnly, Use::kOnly, "[[]]"},
+    {"function_call", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
+    {"response_format", kBoth, Use::kOnly, R"([{"type": "text"}])"},
+    {"structured_outputs", kBoth, Use::kOnly, "[]"},
+    {"modalities", kChatOnly, Use::kOnly, "[[\"text\"]]"},
+    {"audio", kChatOnly, Use::kOnly, "[]"},
+    {"web_search_options", kChatOnly, Use::kOnly, "[]"},
+    {"reasoning_effort", kChatOnly, Use::kOnly, "[\"none\"]"},
+    {"verbosity", kChatOnly, Use::kOnly, "[\"medium\"]"},
+    {"use_beam_search", kBoth, Use::kOnly, "[false]"},
+    {"length_penalty", kBoth, Use::kOnly, "[1]"},
+    {"skip_special_tokens", kBoth, Use::kOnly, "[true]"},
+    {"spaces_between_special_tokens", kBoth, Use::kOnly, "[true]"},
+    {"truncate_prompt_tokens", kBoth, Use::kOnly, "[]"},
+    {"add_special_tokens", kCompletionOnly, Use::kOnly, "[true]"},
+    {"add_generation_prompt", kChatOnly, Use::kOnly, "[true]"},
+    {"continue_final_message", kChatOnly, Use::kOnly, "[false]"},
+    {"chat_template", kChatOnly, Use::kOnly, "[]"},
+    {"chat_template_kwargs", kChatOnly, Use::kOnly, "[{}]"},
+};
+
+unsigned bit(ApiKind kind) { return kind == ApiKind::kChat ? kChatOnly : kCompletionOnly; }
+
+const BodyField* find_field(std::string_view name) {
+  const auto* found = std::ranges::find(kFields, name, &BodyField::name);
+  return found == std::end(kFields) ? nullptr : found;
+}
+
+Result<void> check_only(const BodyField& field, const Json& value) {
+  const Json allowed = TRY(parse_json(field.only, field.name));
+  if (std::ranges::find(allowed, value) != allowed.end()) return {};
+  std::string expected;
+  for (const Json& one : allowed) {
+    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", one.dump());
+  }
+  return fail(Code::kUnsupported, std::string(field.name), json_excerpt(value),
+              expected.empty() ? "no such field" : expected, "not supported yet");
+}
+
+// Splits a body: what sampling reads, and the names of what nobody knows.
+Result<Json> sampling_part(ApiKind kind, const Json& body, const ServedModel& model,
+                           std::vector<std::string>& ignored) {
+  Json fields = *model.field_defaults;
+  for (const auto& [name, value] : body.items()) {
+    const BodyField* field = find_field(name);
+    const bool sampling = is_sampling_field(name);
+    const bool other_kind = field != nullptr && (field->kinds & bit(kind)) == 0;
+    if (other_kind || (field == nullptr && !sampling)) {
+      ignored.push_back(name);
+    } else if (field != nullptr && field->use == Use::kOnly && !value.is_null()) {
+      TRY(check_only(*field, value));
+    } else if (sampling && !value.is_null()) {
+      fields[name] = value;
+    }
+  }
+  return fields;
+}
+
+// A chat says whether and how many, in two fields.
+Result<void> read_chat_logprobs(const Json& body, Json& fields) {
+  const auto wanted = TRY(optional_bool(body, "logprobs"));
+  const auto top = TRY(optional_int(body, "top_logprobs", 0, sampling::kMaxLogprobs));
+  if (top && !wanted.value_or(false)) {
+    return fail(Code::kInvalidData, "top_logprobs", fmt::format("{}", *top), {},
+                "it needs \"logprobs\": true");
+  }
+  if (wanted) fields["logprobs"] = *wanted ? Json(top.value_or(0)) : Json();
+  return {};
+}
+
+Result<void> read_chat_tokens(const Json& body, Json& fields) {
+  const Json* most = find_member(body, "max_completion_tokens");
+  if (most == nullptr || most->is_null()) return {};
+  const Json* old = find_member(body, "max_tokens");
+  if (old != nullptr && !old->is_null() && *old != *most) {
+    return fail(Code::kInvalidData, "max_completion_tokens", json_excerpt(*most),
+                fmt::format("the same as max_tokens, {}", json_excerpt(*old)), "give one of them");
+  }
+  TRY(get_int(body, "max_completion_tokens", 1, 1 << 24));
+  fields["max_tokens"] = *most;
+  return {};
+}
+
+Result<std::vector<int32_t>> read_prompt_ids(const Json& list) {
+  std::vector<int32_t> ids;
+  for (const int64_t id : TRY(get_int_array(Json{{"prompt", list}}, "prompt", 0,
+                                            std::numeric_limits<int32_t>::max()))) {
+    ids.push_back(static_cast<int32_t>(id));
+  }
+  return ids;
+}
+
+// A text, a list of texts, a list of ids, or a list of lists of ids.
+Result<std::vector<std::vector<int32_t>>> read_prompts(const Json& body, const TextCodec& codec) {
+  const Json* prompt = find_member(body, "prompt");
+  const auto wrong = [&] {
+    return fail(
+        Code::kInvalidData, "prompt", prompt == nullptr ? "no such field" : json_excerpt(*prompt),
+        fmt::format("a text, a list of token ids, or a list of up to {} of either", kMaxPrompts));
+  };
+  if (prompt == nullptr) return wrong();
+  std::vector<std::vector<int32_t>> made;
+  if (prompt->is_string()) {
+    made.push_back(TRY(codec.encode(prompt->get_ref<const std::string&>())));
+    return made;
+  }
+  if (!prompt->is_array() || prompt->empty()) return wrong();
+  if (prompt->front().is_number()) {
+    made.push_back(TRY(read_prompt_ids(*prompt)));
+    return made;
+  }
+  if (prompt->size() > kMaxPrompts) return wrong();
+  for (const Json& one : *prompt) {
+    if (one.is_string()) {
+      made.push_back(TRY(codec.encode(one.get_ref<const std::string&>())));
+    } else if (one.is_array()) {
+      made.push_back(TRY(read_prompt_ids(one)));
+    } else {
+      return wrong();
+    }
+  }
+  return made;
+}
+
+// A chat goes on until it ends or the context is full, as its clients expect.
+int64_t default_tokens(const ApiRequest& request, const ServedModel& model) {
+  if (request.kind == ApiKind::kCompletion) return kCompletionTokens;
+  const auto prompt = static_cast<int64_t>(request.prompts.front().size());
+  return std::max<int64_t>(1, model.max_model_len - prompt);
+}
+
+Result<void> check_model(const Json& body, const ServedModel& model) {
+  const auto name = TRY(optional_string(body, "model"));
+  if (!name || *name == model.name || model.any_name) return {};
+  return fail(Code::kNotFound, "model", json_excerpt(*name), fmt::format("\"{}\"", model.name),
+              "leave the field out, or name the model that is served");
+}
+
+}  // namespace
+
+Result<ApiRequest> read_api_request(ApiKind kind, const Json& body, const ServedModel& model) {
+  ApiRequest request{.kind = kind};
+  TRY(check_model(body, model));
+  Json fields = TRY(sampling_part(kind, body, model, request.ignored));
+  request.n = TRY(optional_int(body, "n", 1, sched::kMaxSequencesOfRequest)).value_or(1);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  request.priority =
+      static_cast<int32_t>(TRY(optional_int(body, "priority", -kMost, kMost)).value_or(0));
+  request.cache_salt = TRY(optional_string(body, "cache_salt")).value_or("");
+  request.return_token_ids = TRY(optional_bool(body, "return_token_ids")).value_or(false);
+  if (kind == ApiKind::kChat) {
+    TRY(read_chat_logprobs(body, fields));
+    TRY(read_chat_tokens(body, fields));
+    const Json* messages = find_member(body, "messages");
+    const Json read = TRY(read_messages(messages == nullptr ? Json() : *messages));
+    request.prompts.push_back(TRY(model.codec->encode_chat(read)));
+  } else {
+    request.prompts = TRY(read_prompts(body, *model.codec));
+  }
+  request.ask = TRY(read_ask(fields, *model.codec, *model.defaults));
+  if (!request.ask.max_tokens) request.ask.max_tokens = default_tokens(request, model);
+  // An echoed prompt's tokens belong to the answer's.
+  if (kind == ApiKind::kCompletion && request.ask.echo && request.ask.params.logprobs) {
+    request.ask.params.prompt_logprobs = request.ask.params.logprobs;
+  }
+  return request;
+}
+
+}  // namespace strata::frontend

@@ -1,0 +1,47 @@
+// A body of OpenAI's chat or completions API as one typed request, ready for the engine. Where the
+// field list of these APIs lives: what is read, what is passed on to sampling_fields.h, what is
+// understood and refused. Answers are written by openai_response.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "frontend/sampling_fields.h"
+#include "frontend/text_codec.h"
+#include "model/config.h"
+
+namespace strata::frontend {
+
+enum class ApiKind : uint8_t { kChat, kCompletion };
+
+/// What reading a body needs to know of the model that is served.
+struct ServedModel {
+  const TextCodec* codec = nullptr;
+  const model::GenerationDefaults* defaults = nullptr;
+  /// Fields as a body has them, for bodies that leave them out.
+  const Json* field_defaults = nullptr;
+  std::string name;
+  bool any_name = false;  // a body may call the model what it likes
+  int64_t max_model_len = 0;
+};
+
+struct ApiRequest {
+  ApiKind kind = ApiKind::kChat;
+  std::vector<std::vector<int32_t>> prompts = {};  // token ids; one for a chat
+  Ask ask = {};
+  int64_t n = 1;  // answers to each prompt
+  int32_t priority = 0;
+  std::string cache_salt = {};
+  bool return_token_ids = false;
+  std::vector<std::string> ignored = {};  // fields that are not known here
+};
+
+/// kInvalidData or kUnsupported naming the field; kInvalidArgument for a prompt that is too long.
+Result<ApiRequest> read_api_request(ApiKind kind, const Json& body, const ServedModel& model);
+
+}  // namespace strata::frontend
