@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import corpus
 import numpy as np
 from corpus import Example
+from renaming import renamed
 from tokenizers import Tokenizer
 
 WINDOW_TOKENS = 1 << 17
@@ -65,6 +66,9 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.bos, self.end, self.pad = (tokenizer.token_to_id(name) for name in ("<|bos|>", "<|end|>", "<|pad|>"))
+        # What made-up words are made of: entries of the vocabulary that are letters only.
+        self.pieces = sorted(entry for entry in tokenizer.get_vocab() if entry.isascii() and entry.isalpha() and entry.islower()
+                             and len(entry) <= 6)
         self.roles = {role: tokenizer.token_to_id(f"<|{role}|>") for role in ("system", "user", "assistant", "tool", "tools")}
 
     def _text(self, text: str) -> list[int]:
@@ -148,7 +152,8 @@ class Stream:
         length = int(math.exp(draw.uniform(math.log(40), math.log(longest)))) if kind == "long_recall" else None
         if kind == "long_recall" and draw.random() < 0.3:
             length = longest
-        return self.encoder.document(corpus.make_example(kind, self.seed, number, "train", length, draw.random() < DENSE)), draw
+        example = corpus.make_example(kind, self.seed, number, "train", length, draw.random() < DENSE)
+        return self.encoder.document(renamed(example, self.encoder.pieces, draw)), draw
 
     def window(self, first: int, tokens_seen: int) -> tuple[list[Batch], int]:
         """The micro-batches of the documents from number `first` on, and the number after the last."""

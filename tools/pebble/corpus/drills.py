@@ -9,11 +9,11 @@ from .chat import Example, Turn, example
 from .rand import Rand
 
 OPENINGS = Bank("drill openings", """
-    {l}\n{q}
-    Here is a list: {l}\n{q}
-    Look at this list: {l}\n{q}
-    I have a list: {l}\n{q}
-    ~This is a list: {l}\n{q}
+    {l}\\n{q}
+    Here is a list: {l}\\n{q}
+    Look at this list: {l}\\n{q}
+    I have a list: {l}\\n{q}
+    ~This is a list: {l}\\n{q}
     """)
 HOW_MANY = Bank("drill how many", """
     How many items are in the list?

@@ -22,8 +22,8 @@ from corpus.bank import BANKS, WORDS  # noqa: E402
 from corpus.relations import UNKNOWN  # noqa: E402
 
 DIGESTS = {
-    (1, "train"): "155fec36b61bcc8426eea34735d1d248d89a2e1c6c408dcb0acd935671bff542",
-    (2, "heldout"): "a1a416e59c3d44290c2d31e645ff6becfe36cbae01553464c21c64326898e5dd",
+    (1, "train"): "23dc6cda5757893f131a545eb657c7b245aaa8fbe362df7dce2701cce5853fcf",
+    (2, "heldout"): "6564bb53da142ad86d14b060cf9ef11e9b7321dc06867574f5b3fe1baa67c4d7",
 }
 WORD = re.compile(r"[A-Za-z']+")
 
@@ -158,6 +158,22 @@ class Answers(unittest.TestCase):
             counts = collections.Counter(items)
             self.assertIn(int(example.gold), list(counts.values()) + [len(items)] if "," in shown else [1], text)
             self.assertLessEqual(len(items), 9)
+
+    def test_drills(self):
+        for kind in ("list_drill", "count_drill"):
+            for example in both(kind, 100):
+                turns = [message["content"] for message in example.messages if message["role"] != "system"]
+                opening = turns[0].rpartition("\n")[0].partition(": ")[2] if ": " in turns[0] else turns[0].rpartition("\n")[0]
+                rows = re.findall(r"^(?:\d\.|-) (.+)$", turns[0], re.MULTILINE)
+                items = rows or opening.strip().rstrip(".").split(", ")
+                questions = [turns[0].rpartition("\n")[2], *turns[2::2]]
+                for question, gold in zip(questions, turns[1::2], strict=True):
+                    self.assertRegex(question, r"[?.]$")
+                    if gold.startswith("It is "):
+                        self.assertIn(gold[6:-1], items, turns)
+                    else:
+                        asked_word = next((word for word in items if word in question), None)
+                        self.assertEqual(int(gold), items.count(asked_word) if asked_word else len(items), turns)
 
     def test_list(self):
         for example in both("list", 300):
