@@ -19,7 +19,8 @@ EACH = 0.6  # of the words that may be replaced in one
 KEPT_KINDS = ("arithmetic", "small_talk", "story")  # whose nouns are a part of their sentences
 _WORD = re.compile(r"[A-Za-z]+")
 _WHOLE = re.compile(r"\b[A-Za-z]+\b")
-_FIXED = frozenset(word.lower() for bank in BANKS.values() for template in bank.train + bank.heldout for word in _WORD.findall(template))
+_FIXED = frozenset(word.lower() for bank in BANKS.values() for template in bank.train + bank.heldout
+                   for word in _WORD.findall(template))
 _OPEN = frozenset(part for words in WORDS.values() for word in words.train for part in _WORD.findall(word)
                   if len(part) > 2 and part.lower() not in _FIXED)
 
@@ -35,7 +36,8 @@ def _replaced(value, table: dict[str, str]):
     text = json.dumps(value, ensure_ascii=False)
     # An escaped line break before a word is no letter of it.
     parts = re.split(r"(\\.)", text)
-    return json.loads("".join(part if part.startswith("\\") else _WHOLE.sub(lambda m: table.get(m[0], m[0]), part) for part in parts))
+    return json.loads("".join(part if part.startswith("\\") else _WHOLE.sub(lambda m: table.get(m[0], m[0]), part)
+                              for part in parts))
 
 
 def _identifiers(tools: list[dict], pieces: list[str], draw: random.Random) -> dict[str, str]:
