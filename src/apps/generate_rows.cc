@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -24,6 +25,7 @@ struct Row {
   frontend::Answer answer;
   std::unique_ptr<NpyWriter> logits;
   std::optional<sched::RequestId> request;
+  memory::Charge text;
   std::optional<Status> error;
 
   bool done() const { return answer.finished.has_value() || error.has_value(); }
@@ -92,32 +94,51 @@ class RowsRun {
   // Twice the batch: enough that a finished sequence's place is taken in the next step.
   Result<void> take_rows() {
     const auto wanted = static_cast<size_t>(2 * session_.engine->config().max_num_seqs);
-    while (!at_end_ && rows_.size() < wanted) {
-      std::optional<AnyRow> next = TRY(reader_.next());
-      if (!next) {
-        at_end_ = true;
-        return {};
-      }
-      all_rows_++;
-      rows_.push_back(std::make_unique<Row>());
-      if (auto* bad = std::get_if<BadRow>(&*next)) {
-        rows_.back()->line = bad->line;
-        rows_.back()->id = bad->id_json;
-        rows_.back()->error = bad->status;
-      } else {
-        start(*rows_.back(), std::get<PromptRow>(*next));
-      }
+    while (rows_.size() < wanted) {
+      if (!waiting_ && !at_end_) TRY(read_row());
+      if (!waiting_ && at_end_) return {};
+      if (waiting_ && !start(*std::exchange(waiting_, {}))) return {};
     }
     return {};
   }
 
-  void start(Row& row, const PromptRow& prompt) {
+  // The next row into waiting_, or the end. A bad row is answered at once.
+  Result<void> read_row() {
+    std::optional<AnyRow> next = TRY(reader_.next());
+    if (!next) {
+      at_end_ = true;
+      return {};
+    }
+    all_rows_++;
+    if (auto* bad = std::get_if<BadRow>(&*next)) {
+      rows_.push_back(std::make_unique<Row>());
+      rows_.back()->line = bad->line;
+      rows_.back()->id = bad->id_json;
+      rows_.back()->error = bad->status;
+    } else {
+      waiting_ = std::move(std::get<PromptRow>(*next));
+    }
+    return {};
+  }
+
+  // False where the engine has no room yet; the row waits on.
+  bool start(PromptRow prompt) {
+    auto made = std::make_unique<Row>();
+    Row& row = *made;
     row.line = prompt.line;
     row.id = prompt.id_json;
     auto submitted = submit(row, prompt);
-    if (submitted) return;
-    row.error =
-        std::move(submitted).error().with_context(fmt::format("{}:{}", args_.prompts, row.line));
+    const bool others = std::ranges::any_of(rows_, [](const auto& one) { return !one->done(); });
+    if (!submitted && submitted.error().code == Code::kBusy && others) {
+      waiting_ = std::move(prompt);
+      return false;
+    }
+    if (!submitted) {
+      row.error =
+          std::move(submitted).error().with_context(fmt::format("{}:{}", args_.prompts, row.line));
+    }
+    rows_.push_back(std::move(made));
+    return true;
   }
 
   Result<void> submit(Row& row, const PromptRow& prompt) {
@@ -137,6 +158,9 @@ class RowsRun {
         if (io_) io_ = append_logits(row, path, logits);
       };
     }
+    TRY(session_.engine->check(request));
+    row.text = TRY(session_.engine->text().reserve(
+        "the row", session_.engine->held_bytes(request) + row.answer.most_bytes(request)));
     row.request = TRY(session_.engine->submit(
         std::move(request), [this, &row](const engine::Update& update) { receive(row, update); }));
     return {};
@@ -199,6 +223,7 @@ class RowsRun {
   Session& session_;
   PromptReader reader_;
   Output output_;
+  std::optional<PromptRow> waiting_;       // read, and not yet in the engine
   std::deque<std::unique_ptr<Row>> rows_;  // in the order of the file; listeners refer to them
   Result<void> io_;                        // the first failure to write inside a callback
   bool at_end_ = false;

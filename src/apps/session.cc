@@ -21,12 +21,13 @@ void print_decisions(const engine::ResolvedConfig& config) {
 
 Result<Session> open_session(Env& env, const SessionArgs& args) {
   // The AMX permission must be asked for before any thread starts.
-  const engine::MachineFacts machine = engine::look_at_machine(env);
+  engine::MachineFacts machine = engine::look_at_machine(env);
   auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
   for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
   frontend::TextCodec codec =
       TRY(frontend::TextCodec::create(opened->documents(), opened->spec().vocab));
   if (const auto warning = codec.warning()) log_warning("{}", *warning);
+  machine.process_bytes = engine::resident_bytes(env);  // with the tokenizer
   const engine::ResolvedConfig config =
       TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan()));
   print_decisions(config);

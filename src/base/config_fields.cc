@@ -48,6 +48,10 @@ bool accepts(const ConfigField& field, std::string_view text) {
       const auto value = parse_whole<double>(text);
       return value && std::isfinite(*value) && *value >= field.min && *value <= field.max;
     }
+    case FieldKind::kSize: {
+      const auto value = parse_size(text);
+      return value && static_cast<double>(*value) >= field.min;
+    }
     case FieldKind::kChoice: {
       const auto choices = split(field.choices, '|');
       return std::ranges::find(choices, text) != choices.end();
@@ -79,6 +83,7 @@ std::string flag_text(const ConfigField& field) {
     return fmt::format("--{} {}", field.name, field.unit.empty() ? "TEXT" : field.unit);
   }
   if (field.kind == FieldKind::kChoice) return fmt::format("--{} {}", field.name, field.choices);
+  if (field.kind == FieldKind::kSize) return fmt::format("--{} SIZE", field.name);
   return fmt::format("--{} {}", field.name, field.kind == FieldKind::kInteger ? "N" : "X");
 }
 
@@ -123,11 +128,30 @@ const std::string& FieldValues::text(std::string_view name) const {
 }
 
 std::optional<int64_t> FieldValues::integer(std::string_view name) const {
+  if (find(name)->kind == FieldKind::kSize) return parse_size(text(name));
   return parse_whole<int64_t>(text(name));
 }
 
 std::optional<double> FieldValues::number(std::string_view name) const {
   return parse_whole<double>(text(name));
+}
+
+std::optional<int64_t> parse_size(std::string_view text) {
+  static constexpr std::string_view kLetters = "KMGT";
+  const size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
+  const auto number = parse_whole<double>(text.substr(0, end));
+  std::string_view unit = text.substr(end);
+  double scale = 1;
+  if (const size_t power = unit.empty() ? kLetters.npos : kLetters.find(unit[0]);
+      power != kLetters.npos) {
+    unit.remove_prefix(1);
+    scale = std::pow(unit == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
+    if (unit == "iB") unit.remove_prefix(1);
+  }
+  if (!number || (!unit.empty() && unit != "B")) return std::nullopt;
+  const double bytes = *number * scale;
+  if (!(bytes < 0x1p62)) return std::nullopt;
+  return static_cast<int64_t>(bytes);
 }
 
 std::string describe_range(const ConfigField& field) {
@@ -147,6 +171,9 @@ std::string describe_range(const ConfigField& field) {
       break;
     case FieldKind::kNumber:
       text = fmt::format("a number from {} to {}", field.min, field.max);
+      break;
+    case FieldKind::kSize:
+      text = fmt::format("a size of at least {:.0f} MiB: 8GiB, 1.5G, 900MB", field.min / (1 << 20));
       break;
   }
   if (!is_number(field.fallback)) text += fmt::format(", or {}", field.fallback);

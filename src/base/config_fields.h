@@ -15,7 +15,7 @@
 
 namespace strata {
 
-enum class FieldKind : uint8_t { kSwitch, kInteger, kNumber, kText, kChoice };
+enum class FieldKind : uint8_t { kSwitch, kInteger, kNumber, kSize, kText, kChoice };
 
 struct ConfigField {
   std::string_view
@@ -24,7 +24,7 @@ struct ConfigField {
   std::string_view fallback =
       "";  // as the user would type it; a word ("auto", "model") is also accepted as a value
   std::string_view unit = "";  // "tokens"; for texts what to give: "FILE"
-  double min = 0;              // kInteger, kNumber
+  double min = 0;              // kInteger, kNumber, kSize (bytes)
   double max = 0;
   std::string_view choices = "";  // kChoice: "auto|f32|bf16"
   std::string_view help = "";     // one sentence, no full stop
@@ -46,7 +46,7 @@ class FieldValues {
   bool given(std::string_view name) const { return given_.contains(name); }
   bool is_on(std::string_view name) const { return text(name) == "true"; }
   const std::string& text(std::string_view name) const;
-  /// nullopt where the value is a word ("auto").
+  /// nullopt where the value is a word ("auto"). A size is in bytes.
   std::optional<int64_t> integer(std::string_view name) const;
   std::optional<double> number(std::string_view name) const;
 
@@ -55,6 +55,10 @@ class FieldValues {
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, bool, std::less<>> given_;
 };
+
+/// Bytes of "8GiB", "8G" (the same), "8GB" (powers of ten), "1.5GiB" or "8589934592"; nullopt where
+/// it is no size, or beyond 2^62.
+std::optional<int64_t> parse_size(std::string_view text);
 
 /// "1 to 4096 tokens", "auto, f32 or bf16": what set() accepts.
 std::string describe_range(const ConfigField& field);

@@ -86,5 +86,27 @@ TEST(Help, ShowsDefaultAndUnit) {
             std::string::npos);
 }
 
+TEST(ParseSize, KnowsTheUnitsThatPeopleWrite) {
+  const std::vector<std::pair<const char*, int64_t>> right = {
+      {"0", 0},
+      {"512", 512},
+      {"1B", 1},
+      {"1K", 1024},
+      {"1KiB", 1024},
+      {"1KB", 1000},
+      {"8G", 8LL << 30},
+      {"8GiB", 8LL << 30},
+      {"8GB", 8'000'000'000},
+      {"1.5GiB", 3LL << 29},
+      {"2T", 2LL << 40},
+      {"0.5M", 1 << 19},
+  };
+  for (const auto& [text, bytes] : right) EXPECT_EQ(parse_size(text), bytes) << text;
+  for (const char* wrong : {"", "G", "-1", "1X", "1GiBB", "1GG", "1 G", "1e9x", "1iB", "1g",
+                            "1..5G", "99999999T", "nan", "inf"}) {
+    EXPECT_FALSE(parse_size(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace strata

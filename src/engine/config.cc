@@ -48,6 +48,13 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = 65536,
      .help = "most prompt tokens of one sequence in a step; auto is 512"},
+    {.name = "memory",
+     .kind = FieldKind::kSize,
+     .fallback = "auto",
+     .min = 16 << 20,
+     .help =
+         "all that the process may hold: weights, KV pool, activations, logits, text and what it "
+         "starts with; auto is half of what the weights leave of the free memory"},
     {.name = "kv-blocks",
      .kind = FieldKind::kInteger,
      .fallback = "auto",
@@ -76,6 +83,7 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.prefix_caching = !values.is_on("no-enable-prefix-caching");
   config.kv_blocks = values.integer("kv-blocks");
   config.max_model_len = values.integer("max-model-len");
+  config.memory_bytes = values.integer("memory");
   config.max_queued_requests = *values.integer("max-queued-requests");
   return config;
 }

@@ -22,6 +22,7 @@ struct EngineConfig {
   std::optional<int64_t> kv_blocks = {};
   std::optional<int64_t> max_model_len = {};
   int64_t max_queued_requests = 1024;
+  std::optional<int64_t> memory_bytes = {};  // all that the process may hold
   bool prefix_caching = true;
   bool all_logits = false;  // requests will ask for the logits of every row
 };

@@ -59,6 +59,7 @@ Engine::Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
     : env_(env),
       config_(std::move(config)),
       worker_(std::move(worker)),
+      text_(worker_->account(), config_.text_bytes),
       scheduler_(std::move(scheduler)) {}
 
 Result<std::unique_ptr<Engine>> Engine::create(Env& env, const OpenedModel& opened,
@@ -94,6 +95,16 @@ Result<void> Engine::check(const GenerateRequest& request) const {
   const int64_t max_tokens = TRY(checked_max_tokens(request));
   TRY(sampling::validate(request.sampling, {.vocab = vocab, .max_tokens = max_tokens}));
   return check_text(request);
+}
+
+// Ids, counts and hashes of tokens, and what stands around them.
+int64_t Engine::held_bytes(const GenerateRequest& request) const {
+  constexpr int64_t kRequest = 8192, kAnswer = 4096, kPromptToken = 16, kToken = 40;
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
+  const int64_t room = std::max<int64_t>(1, config_.max_model_len - prompt);
+  const int64_t tokens = std::min(request.max_tokens.value_or(kDefaultMaxTokens), room);
+  const int64_t answer = kAnswer + kPromptToken * prompt + kToken * tokens;
+  return kRequest + kPromptToken * prompt + request.n * answer;
 }
 
 Result<void> Engine::check_room(int64_t requests) const {

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
+#include "engine/text_budget.h"
 #include "engine/worker.h"
 #include "sched/scheduler.h"
 
@@ -74,6 +75,10 @@ class Engine {
   /// Runs one step; false once nothing is waiting or running.
   bool step();
 
+  /// Where whoever takes requests in reserves what they and their answers may come to; held_bytes()
+  /// says what of that is the engine's.
+  TextBudget& text() { return text_; }
+  int64_t held_bytes(const GenerateRequest& request) const;
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
@@ -104,6 +109,7 @@ class Engine {
   Env& env_;
   ResolvedConfig config_;
   std::unique_ptr<Worker> worker_;
+  TextBudget text_;
   sched::Scheduler scheduler_;
   sched::StepInput next_;  // arrivals, cancels and completions since the last step
   std::map<sched::RequestId, Active> active_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 #include <string_view>
 
 namespace strata::engine {
@@ -68,22 +69,55 @@ int numa_nodes(Env& env) {
   return std::max(1, nodes);
 }
 
+// What a cgroup says of memory: version 2 and version 1 name and place the same files differently.
+struct CgroupFiles {
+  std::string folder;
+  const char* limit;
+  const char* used;
+  const char* cached;  // key in memory.stat
+};
+
+// The group that this process is in; in a container its own group is the root.
+std::vector<CgroupFiles> cgroups_of_process(Env& env) {
+  std::vector<CgroupFiles> found;
+  const auto add = [&](const std::string& path) {
+    found.push_back({"/sys/fs/cgroup" + path, "memory.max", "memory.current", "inactive_file "});
+    found.push_back({"/sys/fs/cgroup/memory" + path, "memory.limit_in_bytes",
+                     "memory.usage_in_bytes", "total_inactive_file "});
+  };
+  add("");
+  std::istringstream lines(read_pseudo(env, "/proc/self/cgroup", 4096, ""));
+  for (std::string line; std::getline(lines, line);) {
+    const bool memory = line.starts_with("0::") || line.find(":memory:") != std::string::npos;
+    const size_t path = line.find('/');
+    if (memory && path != std::string::npos && path + 1 < line.size()) add(line.substr(path));
+  }
+  return found;
+}
+
+void read_cgroup(Env& env, MachineFacts& facts) {
+  for (const CgroupFiles& files : cgroups_of_process(env)) {
+    const auto number = [&](const char* name, const char* key) {
+      return number_after(read_pseudo(env, join_path(files.folder, name), 4096, ""), key);
+    };
+    const int64_t limit = number(files.limit, "");
+    if (limit < 0 || limit >= facts.memory_bytes) continue;
+    // Cached files count as used although they make room on demand.
+    const int64_t used = std::max<int64_t>(0, number(files.used, ""));
+    const int64_t cached = std::max<int64_t>(0, number("memory.stat", files.cached));
+    facts.memory_bytes = limit;
+    facts.available_bytes =
+        std::min(facts.available_bytes, std::max<int64_t>(0, limit - used + cached));
+  }
+}
+
 void read_memory(Env& env, MachineFacts& facts) {
   const std::string info = read_pseudo(env, "/proc/meminfo", 4096, "Buffers:");
   const int64_t total_kib = number_after(info, "MemTotal:");
   const int64_t available_kib = number_after(info, "MemAvailable:");
   facts.memory_bytes = std::max<int64_t>(0, total_kib) * 1024;
   facts.available_bytes = std::max<int64_t>(0, available_kib) * 1024;
-  const int64_t limit = number_after(read_pseudo(env, "/sys/fs/cgroup/memory.max", 40, "\n"), "");
-  if (limit < 0 || limit >= facts.memory_bytes) return;
-  // Cached files count as used in a cgroup although they make room on demand.
-  const int64_t used = std::max<int64_t>(
-      0, number_after(read_pseudo(env, "/sys/fs/cgroup/memory.current", 40, "\n"), ""));
-  const int64_t cached = std::max<int64_t>(
-      0, number_after(read_pseudo(env, "/sys/fs/cgroup/memory.stat", 4096, ""), "inactive_file"));
-  facts.memory_bytes = limit;
-  facts.available_bytes =
-      std::min(facts.available_bytes, std::max<int64_t>(0, limit - used + cached));
+  read_cgroup(env, facts);
 }
 
 }  // namespace
@@ -96,7 +130,13 @@ MachineFacts look_at_machine(Env& env) {
   facts.numa_nodes = numa_nodes(env);
   facts.huge_pages = huge_page_mode(env);
   read_memory(env, facts);
+  facts.process_bytes = resident_bytes(env);
   return facts;
+}
+
+int64_t resident_bytes(Env& env) {
+  const int64_t kib = number_after(read_pseudo(env, "/proc/self/status", 4096, ""), "VmRSS:");
+  return std::max<int64_t>(0, kib) * 1024;
 }
 
 }  // namespace strata::engine

@@ -19,6 +19,13 @@ constexpr int64_t kDefaultChunk = 512;
 constexpr int64_t kDefaultLength = 1 << 20;
 // Chunks whose logits are all wanted are cut so that the logits of a step stay below this.
 constexpr int64_t kAllLogitsBytes = 256 << 20;
+// What a program of this kind takes beside what it counts: code, stacks, read buffers of the
+// loader, pages that the allocator keeps. Measured: docs/design/memory.md.
+constexpr int64_t kBaseMargin = 48 << 20;
+constexpr int64_t kThreadBytes = 1 << 20;
+constexpr int64_t kScratchPerLogit = 48;  // of the sampler, a thread
+constexpr int64_t kLeastText = 16 << 20;
+constexpr int64_t kMostText = 1 << 30;
 
 struct Inputs {
   const EngineConfig& config;
@@ -108,23 +115,61 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   return {};
 }
 
-// Memory for the pool: half of what weights and activations leave, so that the machine stays
-// usable.
-Result<int64_t> pool_budget(const Inputs& in, const ResolvedConfig& resolved) {
+// Without a flag: half of what the rest leaves, so that the machine stays usable.
+int64_t default_ceiling(int64_t available, int64_t fixed) {
+  return fixed + (available - fixed) / 2;
+}
+
+// Memory for the pool: what the ceiling leaves beside all else. Text gets a share of the ceiling.
+Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   const int64_t activations =
-      activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows);
-  const int64_t fixed = in.plan.memory_bytes + activations;
-  if (in.machine.available_bytes == 0)
-    return INT64_MAX / 4;  // unknown: the system refuses if it must
-  if (fixed >= in.machine.available_bytes) {
+      activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows) +
+      kScratchPerLogit * in.spec.vocab * resolved.threads;
+  const int64_t base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
+  // What the process holds already is gone from what is free.
+  const int64_t available =
+      in.machine.available_bytes == 0 ? 0 : in.machine.available_bytes + in.machine.process_bytes;
+  const std::optional<int64_t> asked = in.config.memory_bytes;
+  resolved.text_bytes = std::clamp((asked ? *asked : available) / 16, kLeastText, kMostText);
+  const int64_t fixed = in.plan.memory_bytes + activations + base + resolved.text_bytes;
+  if (!asked && available == 0) return INT64_MAX / 4;  // unknown: the system refuses if it must
+  const int64_t most = asked.value_or(available);
+  // Every group needs a slab.
+  const int64_t least = fixed + resolved.slab_plan.slab_bytes *
+                                    static_cast<int64_t>(resolved.slab_plan.frames_per_slab.size());
+  if (least > most) {
     return fail(
-        Code::kResourceLimit, "this model does not fit into memory",
-        fmt::format("{} for weights and {} for activations",
-                    memory::format_bytes(in.plan.memory_bytes), memory::format_bytes(activations)),
-        fmt::format("less than the {} available", memory::format_bytes(in.machine.available_bytes)),
-        "use a smaller model, --dtype bf16, or a smaller --prefill-chunk");
+        Code::kResourceLimit,
+        asked ? "--memory is too little for this model" : "this model does not fit into memory",
+        fmt::format("{} for weights, {} for activations and logits, {} for text, {} for the "
+                    "program",
+                    memory::format_bytes(in.plan.memory_bytes), memory::format_bytes(activations),
+                    memory::format_bytes(resolved.text_bytes), memory::format_bytes(base)),
+        fmt::format("less than the {} {}", memory::format_bytes(most),
+                    asked ? "asked for" : "available"),
+        fmt::format("{}a smaller model, --dtype bf16, or fewer --max-num-batched-tokens",
+                    asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + 1) : "use "));
   }
-  return (in.machine.available_bytes - fixed) / 2;
+  resolved.memory_bytes = asked.value_or(default_ceiling(available, fixed));
+  return resolved.memory_bytes - fixed;
+}
+
+// Once the pool is known: a default ceiling is what is needed, not what might be.
+Result<void> resolve_memory(const Inputs& in, ResolvedConfig& resolved, int64_t budget) {
+  const int64_t pool = resolved.slabs * resolved.slab_plan.slab_bytes;
+  if (resolved.memory_bytes == 0) return {};
+  if (in.config.memory_bytes && pool > budget) {
+    return fail(Code::kResourceLimit, "--kv-blocks", memory::format_bytes(pool),
+                fmt::format("at most the {} that --memory leaves", memory::format_bytes(budget)),
+                "lower --kv-blocks, or raise --memory");
+  }
+  if (!in.config.memory_bytes) resolved.memory_bytes += pool - budget;
+  decide(resolved, "memory", memory::format_bytes(resolved.memory_bytes),
+         in.config.memory_bytes
+             ? "as asked"
+             : fmt::format("what this takes, at most half of what the weights leave of {} free",
+                           memory::format_bytes(in.machine.available_bytes)));
+  return {};
 }
 
 Result<void> check_model_len(const Inputs& in, ResolvedConfig& resolved) {
@@ -181,9 +226,11 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
     decide(
         resolved, "kv-blocks", fmt::format("{}", resolved.kv_blocks),
         fmt::format("{}: {}", memory::format_bytes(resolved.slabs * resolved.slab_plan.slab_bytes),
-                    resolved.slabs == full ? "every sequence at full length"
-                                           : "half of the memory left over"));
+                    resolved.slabs == full   ? "every sequence at full length"
+                    : in.config.memory_bytes ? "what --memory leaves"
+                                             : "half of the memory left over"));
   }
+  TRY(resolve_memory(in, resolved, budget));
   const int64_t fits = resolved.kv_blocks * resolved.block_tokens;
   if (in.config.max_model_len && length > fits) {
     return fail(Code::kResourceLimit, "--max-model-len", fmt::format("{}", length),

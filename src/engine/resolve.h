@@ -36,6 +36,8 @@ struct ResolvedConfig {
   int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
   int64_t block_tokens = 32;
   int64_t max_logit_rows = 0;  // of a step
+  int64_t memory_bytes = 0;    // all that the process may hold; 0 = unknown, nothing is promised
+  int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
   memory::SlabPlan slab_plan;
   int64_t slabs = 0;
   std::vector<Decision> decisions;

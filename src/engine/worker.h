@@ -87,6 +87,7 @@ class Worker {
   std::string rest_of_text(sched::SequenceId id);
 
   const model::Model& model() const { return *model_; }
+  memory::MemoryAccount& account() { return account_; }
   const memory::MemoryAccount& account() const { return account_; }
   const kernels::KernelTable& kernel_table() const { return *table_; }
   const memory::KvPool& kv_pool() const { return *kv_pool_; }

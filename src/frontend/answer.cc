@@ -34,6 +34,18 @@ void Answer::receive(const engine::Update& update) {
   finished = update.finished;
 }
 
+int64_t Answer::most_bytes(const engine::GenerateRequest& request) const {
+  // Of JSON values and the line that they become; measured on rows with and without logprobs.
+  constexpr int64_t kRow = 4096, kToken = 64, kEntry = 400;
+  const auto entries = [](const std::optional<int64_t>& top) {
+    return top ? kEntry * (*top + 1) : 0;
+  };
+  const int64_t tokens = request.max_tokens.value_or(engine::kDefaultMaxTokens);
+  return kRow + tokens * (kToken + entries(request.sampling.logprobs)) +
+         static_cast<int64_t>(prompt_ids.size()) *
+             (kToken + entries(request.sampling.prompt_logprobs));
+}
+
 Json Answer::json() const {
   Json made = {{"prompt_ids", prompt_ids},
                {"ids", ids},

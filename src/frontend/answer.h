@@ -26,6 +26,8 @@ struct Answer {
   std::vector<sampling::TokenLogprobs> prompt_logprobs = {};  // of prompt_ids from the second on
 
   void receive(const engine::Update& update);
+  /// Most bytes that this and its JSON come to.
+  int64_t most_bytes(const engine::GenerateRequest& request) const;
   /// prompt_ids, ids, text, finish_reason, and what else was asked for or happened.
   Json json() const;
   /// Logprobs of the prompt's tokens; null for the first, which nothing stands before.

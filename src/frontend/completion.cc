@@ -17,10 +17,15 @@ Result<std::unique_ptr<Completion>> Completion::submit(engine::Engine& engine, A
   const size_t prompts = made->request_.prompts.size();
   TRY(engine.check_room(static_cast<int64_t>(prompts)));
   std::vector<engine::GenerateRequest> requests;
+  int64_t bytes = 0;
   for (size_t prompt = 0; prompt < prompts; prompt++) {
     requests.push_back(TRY(made->prepare(prompt)));
     TRY(engine.check(requests.back()));
+    const auto tokens = static_cast<int64_t>(requests.back().prompt.size());
+    bytes += engine.held_bytes(requests.back()) +
+             response_bytes(made->request_, tokens, *made->request_.ask.max_tokens);
   }
+  made->text_ = TRY(engine.text().reserve("the request and its answers", bytes));
   for (size_t prompt = 0; prompt < prompts; prompt++) {
     made->ids_.push_back(TRY(engine.submit(
         std::move(requests[prompt]), [self = made.get(), prompt](const engine::Update& update) {

@@ -19,7 +19,7 @@ namespace strata::frontend {
 /// Stays where it is: the engine's updates refer to it until done().
 class Completion {
  public:
-  /// Submits everything or nothing.
+  /// Submits everything or nothing; kBusy where there is no room yet.
   static Result<std::unique_ptr<Completion>> submit(engine::Engine& engine, ApiRequest request,
                                                     const ServedModel& model);
   Completion(const Completion&) = delete;
@@ -50,6 +50,7 @@ class Completion {
   int64_t open_ = 0;  // answers that have not ended
   int64_t generated_ = 0;
   std::optional<Status> error_;
+  memory::Charge text_;  // all that this comes to
 };
 
 }  // namespace strata::frontend

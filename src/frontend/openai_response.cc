@@ -148,6 +148,18 @@ Result<Json> response_body(const ApiRequest& request, const ResponseHead& head,
               {"usage", usage(request, answers)}};
 }
 
+int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t max_tokens) {
+  // Of JSON values and the line that they become; measured on bodies with and without logprobs.
+  constexpr int64_t kBody = 8192, kToken = 64, kEntry = 640;
+  const auto entries = [](const std::optional<int64_t>& top) {
+    return top ? kEntry * (*top + 1) : 0;
+  };
+  const sampling::SamplingParams& params = request.ask.params;
+  const int64_t answer = max_tokens * (kToken + entries(params.logprobs));
+  const int64_t prompt = prompt_tokens * (kToken + entries(params.prompt_logprobs));
+  return kBody + prompt + request.n * (answer + kBody + (request.ask.echo ? prompt : 0));
+}
+
 std::string random_id(std::string_view prefix) {
   std::random_device device;
   std::string made(prefix);

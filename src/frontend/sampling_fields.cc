@@ -155,6 +155,7 @@ Result<Json> value_of(const ConfigField& field, const FieldValues& values) {
     case FieldKind::kSwitch:
       return Json(values.is_on(field.name));
     case FieldKind::kInteger:
+    case FieldKind::kSize:
       return number_value(values.integer(field.name));
     case FieldKind::kNumber:
       return number_value(values.number(field.name));

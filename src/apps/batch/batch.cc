@@ -35,7 +35,7 @@ constexpr ConfigField kFiles[] = {
 
 // Ended rows that wait for an earlier one; beyond either, no further row is taken.
 constexpr size_t kHeldRows = 8192;
-constexpr size_t kHeldBytes = 64 << 20;
+constexpr size_t kHeldBytes = 64 << 20;  // or a quarter of what text may take
 
 // A row on its way from the file to its line of output.
 struct Row {
@@ -44,7 +44,8 @@ struct Row {
   uint64_t bytes = 0;  // of the input
   std::unique_ptr<frontend::Completion> completion;
   frontend::ResponseHead head;
-  std::string output;  // once it has ended
+  std::string output;   // once it has ended
+  memory::Charge held;  // of the output
 
   bool ended() const { return !output.empty(); }
 };
@@ -79,7 +80,10 @@ class BatchRun {
                .name = args.session.model,
                .any_name = true,
                .max_model_len = session.engine->config().max_model_len},
-        progress_(env, reader_.file_bytes()) {}
+        progress_(env, reader_.file_bytes()) {
+    const int64_t limit = session.engine->text().limit();
+    if (limit > 0) most_held_ = std::min(most_held_, static_cast<size_t>(limit / 4));
+  }
 
   Result<void> run() {
     for (;;) {
@@ -104,7 +108,7 @@ class BatchRun {
   // Enough that a finished sequence's place is taken in the next step.
   Result<void> take_rows() {
     const int64_t wanted = 2 * session_.engine->config().max_num_seqs;
-    while (running_ < wanted && rows_.size() < kHeldRows && held_bytes_ < kHeldBytes) {
+    while (running_ < wanted && rows_.size() < kHeldRows && held_bytes_ < most_held_) {
       if (!waiting_) TRY(read_row());
       if (!waiting_ && at_end_) return {};
       if (waiting_ && !start(*std::exchange(waiting_, {}))) return {};
@@ -206,6 +210,7 @@ class BatchRun {
 
   void end(Row& row, std::string output) {
     row.output = std::move(output);
+    row.held = session_.engine->text().charge(static_cast<int64_t>(row.output.size()));
     held_bytes_ += row.output.size();
     counts_.rows++;
     counts_.done_bytes += row.bytes;
@@ -251,6 +256,7 @@ class BatchRun {
   std::set<std::string> ignored_;
   uint64_t row_bytes_ = 0;  // of the row read last
   size_t held_bytes_ = 0;
+  size_t most_held_ = kHeldBytes;
   int64_t running_ = 0;
   bool at_end_ = false;
 };
