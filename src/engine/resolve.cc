@@ -17,8 +17,9 @@ constexpr int64_t kDefaultChunk = 512;
 // RoPE tables take time and memory for every position, so a longer context is built only if asked
 // for.
 constexpr int64_t kDefaultLength = 1 << 20;
-// Chunks whose logits are all wanted are cut so that the logits of a step stay below this.
-constexpr int64_t kAllLogitsBytes = 256 << 20;
+// Chunks whose logits are all wanted, and rows of guesses, are cut so that the logits of a step
+// stay below this.
+constexpr int64_t kMoreLogitsBytes = 256 << 20;
 
 struct Inputs {
   const EngineConfig& config;
@@ -95,15 +96,29 @@ Result<void> resolve_rows(const Inputs& in, ResolvedConfig& resolved) {
   return {};
 }
 
+// A row of every sequence, and what else may be wanted.
+void resolve_logit_rows(const Inputs& in, ResolvedConfig& resolved) {
+  resolved.speculation = in.config.speculation;
+  int64_t wanted = resolved.max_num_seqs;
+  if (resolved.speculation.method != "none") {
+    wanted *= 1 + resolved.speculation.tokens;
+    decide(resolved, "speculative", resolved.speculation.method,
+           fmt::format("as asked; up to {} guesses of a sequence in a step",
+                       resolved.speculation.tokens));
+  }
+  if (in.config.all_logits) wanted = resolved.max_num_batched_tokens;
+  const int64_t most =
+      std::min(kMoreLogitsBytes / (in.spec.vocab * 4), resolved.max_num_batched_tokens);
+  resolved.max_logit_rows = std::max(resolved.max_num_seqs, std::min(wanted, most));
+}
+
 Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   resolved.threads = static_cast<int>(in.config.threads.value_or(in.machine.cores));
   decide(resolved, "threads", fmt::format("{}", resolved.threads),
          in.config.threads ? "as asked" : "one per core that the process may use");
   TRY(resolve_rows(in, resolved));
   resolved.prefix_caching = in.config.prefix_caching;
-  const int64_t wanted = in.config.all_logits ? kAllLogitsBytes / (in.spec.vocab * 4) : 0;
-  resolved.max_logit_rows =
-      std::max(resolved.max_num_seqs, std::min(wanted, resolved.max_num_batched_tokens));
+  resolve_logit_rows(in, resolved);
   return {};
 }
 

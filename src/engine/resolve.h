@@ -35,6 +35,7 @@ struct ResolvedConfig {
   int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
   int64_t block_tokens = 32;
   int64_t max_logit_rows = 0;  // of a step
+  SpeculationConfig speculation;
   memory::SlabPlan slab_plan;
   int64_t slabs = 0;
   std::vector<Decision> decisions;
