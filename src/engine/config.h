@@ -19,6 +19,8 @@ struct SpeculationConfig {
   std::string method = "none";  // "none", "ngram", or a model: a folder or org/name
   int64_t tokens = 4;           // most guesses of a sequence in a step
   NgramRange lookup = {};
+
+  bool by_model() const { return method != "none" && method != "ngram"; }
 };
 
 struct EngineConfig {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace strata::engine {
@@ -26,6 +27,7 @@ struct Inputs {
   const MachineFacts& machine;
   const model::ModelSpec& spec;
   const model::WeightPlan& plan;
+  const OpenedModel* draft;  // may be null
 };
 
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
@@ -125,16 +127,22 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
 // Memory for the pool: half of what weights and activations leave, so that the machine stays
 // usable.
 Result<int64_t> pool_budget(const Inputs& in, const ResolvedConfig& resolved) {
-  const int64_t activations =
+  int64_t activations =
       activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows);
-  const int64_t fixed = in.plan.memory_bytes + activations;
+  int64_t weights = in.plan.memory_bytes;
+  if (in.draft != nullptr) {
+    activations += activation_estimate(in.draft->spec(), resolved.max_num_batched_tokens,
+                                       resolved.max_num_seqs);
+    weights += in.draft->plan().memory_bytes;
+  }
+  const int64_t fixed = weights + activations;
   if (in.machine.available_bytes == 0)
     return INT64_MAX / 4;  // unknown: the system refuses if it must
   if (fixed >= in.machine.available_bytes) {
     return fail(
         Code::kResourceLimit, "this model does not fit into memory",
-        fmt::format("{} for weights and {} for activations",
-                    memory::format_bytes(in.plan.memory_bytes), memory::format_bytes(activations)),
+        fmt::format("{} for weights and {} for activations", memory::format_bytes(weights),
+                    memory::format_bytes(activations)),
         fmt::format("less than the {} available", memory::format_bytes(in.machine.available_bytes)),
         "use a smaller model, --dtype bf16, or a smaller --prefill-chunk");
   }
@@ -171,15 +179,35 @@ int64_t slabs_for(const memory::SlabPlan& plan, int64_t blocks) {
   return slabs;
 }
 
+std::vector<int64_t> block_bytes(const model::ModelSpec& spec, tensor::ProductKind kind,
+                                 int64_t block_tokens) {
+  std::vector<int64_t> bytes;
+  for (const model::KvGroupSpec& group : model::make_kv_layout(spec, kind, block_tokens).groups) {
+    bytes.push_back(group.block_bytes());
+  }
+  return bytes;
+}
+
+// A model that guesses has a pool for as many tokens as the model itself; both share the budget.
+int64_t without_draft_pool(const Inputs& in, ResolvedConfig& resolved, int64_t budget) {
+  if (in.draft == nullptr) return budget;
+  const auto own = block_bytes(in.spec, resolved.kind, resolved.block_tokens);
+  const auto draft = block_bytes(in.draft->spec(), in.draft->plan().kind, resolved.block_tokens);
+  resolved.draft.slab_plan = memory::plan_slabs(draft);
+  // Slabs are whole: a group may take up to one more than its share.
+  const int64_t rounding = resolved.draft.slab_plan.slab_bytes * static_cast<int64_t>(draft.size());
+  budget = std::max<int64_t>(0, budget - rounding);
+  const double share = std::accumulate(own.begin(), own.end(), 0.0);
+  return static_cast<int64_t>(static_cast<double>(budget) * share /
+                              std::accumulate(draft.begin(), draft.end(), share));
+}
+
 Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
-  const model::KvLayout layout =
-      model::make_kv_layout(in.spec, resolved.kind, resolved.block_tokens);
-  std::vector<int64_t> block_bytes;
-  for (const model::KvGroupSpec& group : layout.groups) block_bytes.push_back(group.block_bytes());
-  resolved.slab_plan = memory::plan_slabs(block_bytes);
+  resolved.slab_plan =
+      memory::plan_slabs(block_bytes(in.spec, resolved.kind, resolved.block_tokens));
   TRY(check_model_len(in, resolved));
 
-  const int64_t budget = TRY(pool_budget(in, resolved));
+  const int64_t budget = without_draft_pool(in, resolved, TRY(pool_budget(in, resolved)));
   const int64_t budget_slabs = budget / resolved.slab_plan.slab_bytes;
   const int64_t usual = std::min(in.spec.max_position, kDefaultLength);
   const int64_t length = in.config.max_model_len.value_or(usual);
@@ -209,6 +237,12 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
                 fmt::format("{} free beside the weights",
                             memory::format_bytes(2 * resolved.slab_plan.slab_bytes)));
   }
+  if (in.draft != nullptr) {
+    resolved.draft.slabs = slabs_for(resolved.draft.slab_plan, resolved.kv_blocks);
+    decide(resolved, "draft-kv",
+           memory::format_bytes(resolved.draft.slabs * resolved.draft.slab_plan.slab_bytes),
+           "as many tokens as the KV pool");
+  }
   resolved.max_model_len = std::min(length, fits);
   const std::string_view reason = in.config.max_model_len ? "as asked"
                                   : length > fits         ? "what the KV pool holds"
@@ -234,8 +268,9 @@ int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t 
 }
 
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
-                               const model::ModelSpec& spec, const model::WeightPlan& plan) {
-  const Inputs in{config, machine, spec, plan};
+                               const model::ModelSpec& spec, const model::WeightPlan& plan,
+                               const OpenedModel* draft) {
+  const Inputs in{config, machine, spec, plan, draft};
   ResolvedConfig resolved;
   resolve_dtype(in, resolved);
   TRY(resolve_isa(in, resolved));

@@ -47,7 +47,8 @@ void listen(const Update& update, Answers& answers) {
 class Speculation {
  public:
   Speculation(const OpenedModel& opened, const EngineConfig& config) : vocab_(opened.spec().vocab) {
-    auto resolved = resolve(config, testing::small_machine(), opened.spec(), opened.plan());
+    auto resolved =
+        resolve(config, testing::small_machine(), opened.spec(), opened.plan(), opened.draft());
     EXPECT_TRUE(resolved) << resolved.error().message();
     auto engine = Engine::create(real_env(), opened, *resolved, {.threads = 1, .progress = {}});
     EXPECT_TRUE(engine) << engine.error().message();
@@ -79,6 +80,7 @@ class Speculation {
     engine_->step();  // takes the last results in
     return all;
   }
+  const Engine& engine() const { return *engine_; }
   const sched::SchedulerStats& stats() const { return engine_->stats(); }
 
  private:
@@ -196,6 +198,96 @@ TEST(Speculation, EndsWithTheSameErrorAfterTheSameTokens) {
   Speculation speculating(*opened, guessing({.max_num_seqs = 1}));
   expect_same(speculating.run(requests), expected, "error");
   EXPECT_GT(speculating.stats().accepted_drafts, 0);
+}
+
+EngineConfig asking(EngineConfig config, const TestModel& draft, int64_t tokens = 3) {
+  config.speculation = {.method = draft.path(), .tokens = tokens};
+  return config;
+}
+
+// Weights that agree with the shared model's here and there.
+void disturb(model::testing::TestTensors& tensors) {
+  for (auto& [name, tensor] : tensors) {
+    if (name.find("mlp.down_proj") == std::string::npos) continue;
+    for (float& value : tensor.values) value *= 0.5F;
+  }
+}
+
+TEST(Speculation, ChangesNothingWithAnotherModelsGuesses) {
+  const TestModel other(disturb);
+  const std::vector<GenerateRequest> requests = mixed_requests();
+  const auto opened = testing::Running::shared_model().open();
+  const std::vector<Answers> expected =
+      Speculation(*opened, {.threads = 1, .max_num_seqs = 4}).run(requests);
+  ASSERT_TRUE(opened->open_draft(real_env(), other.path()));
+  for (const EngineConfig& config :
+       {asking({.threads = 1, .max_num_seqs = 1}, other),
+        asking({.threads = 2, .max_num_seqs = 16}, other, 9),
+        asking({.max_num_seqs = 5, .max_num_batched_tokens = 7, .all_logits = true}, other)}) {
+    Speculation speculating(*opened, config);
+    expect_same(speculating.run(requests), expected, std::to_string(*config.max_num_seqs));
+    EXPECT_GT(speculating.stats().accepted_drafts, 30);
+    EXPECT_LT(speculating.stats().accepted_drafts, speculating.stats().drafts);
+  }
+}
+
+// A model that guesses for itself draws what it is going to draw, at every temperature: whatever it
+// has in its cache is right, also after a preemption and where guesses got no rows.
+TEST(Speculation, OwnDrawsAreAlwaysRight) {
+  const TestModel& self = testing::Running::shared_model();
+  const auto opened = self.open();
+  ASSERT_TRUE(opened->open_draft(real_env(), self.path()));
+  std::vector<GenerateRequest> requests;
+  for (uint32_t i = 0; i < 56; i++) {
+    requests.push_back({.prompt = prompt(20 + i % 13, i),
+                        .max_tokens = 256 - 20 - i % 13,
+                        .sampling = {.temperature = 0.5 * (i % 3), .seed = i},
+                        .n = i % 10 == 0 ? 2 : 1});
+  }
+  Speculation plain(*opened, {.threads = 2, .max_num_seqs = 64});
+  const std::vector<Answers> expected = plain.run(requests);
+  int64_t preemptions = 0;
+  for (const int64_t rows : {64, 256}) {
+    Speculation tight(*opened, asking({.threads = 2,
+                                       .prefill_chunk = 32,
+                                       .max_num_seqs = 64,
+                                       .max_num_batched_tokens = rows,
+                                       .kv_blocks = 8},
+                                      self));
+    expect_same(tight.run(requests), expected, std::to_string(rows));
+    EXPECT_GT(tight.stats().drafts, 3000);
+    EXPECT_EQ(tight.stats().accepted_drafts, tight.stats().drafts);
+    preemptions += tight.stats().preemptions;
+  }
+  EXPECT_GE(preemptions, 5);
+}
+
+TEST(Speculation, CountsTheMemoryOfTheModelThatGuesses) {
+  const TestModel& self = testing::Running::shared_model();
+  const auto opened = self.open();
+  const auto bytes = [&](const EngineConfig& config, memory::MemoryTag tag) {
+    return Speculation(*opened, config).engine().worker().account().bytes(tag);
+  };
+  using enum memory::MemoryTag;
+  const EngineConfig plain{.max_num_seqs = 4}, with = asking(plain, self);
+  const int64_t weights = bytes(plain, kWeights), kv = bytes(plain, kKv);
+  const int64_t logits = bytes(plain, kLogits);
+  ASSERT_TRUE(opened->open_draft(real_env(), self.path()));
+  EXPECT_EQ(bytes(with, kWeights), 2 * weights);
+  EXPECT_EQ(bytes(with, kKv), 2 * kv);
+  EXPECT_EQ(bytes(with, kLogits), 4 * logits + logits);  // rows of guesses, and its own
+}
+
+TEST(Speculation, RefusesAModelOfAnotherVocabulary) {
+  const char* source = std::getenv("STRATA_SOURCE_DIR");
+  ASSERT_NE(source, nullptr) << "STRATA_SOURCE_DIR is not set: run through ctest";
+  const auto opened = testing::Running::shared_model().open();
+  const auto refused = opened->open_draft(real_env(), std::string(source) + "/models/pebble");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("expected the 97 of the model it guesses for"),
+            std::string::npos)
+      << refused.error().message();
+  EXPECT_EQ(opened->draft(), nullptr);
 }
 
 TEST(Speculation, RefusesFlagsThatContradictEachOther) {

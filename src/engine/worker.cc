@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "device/cpu_device.h"
+#include "engine/draft_model.h"
 
 namespace strata::engine {
 
@@ -31,7 +32,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
        .block_tokens = config.block_tokens})));
   worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights, weight_bytes);
   TRY(worker->allocate(config));
-  worker->prepare_drafts(config.speculation);
+  TRY(worker->prepare_drafts(opened, config));
   return worker;
 }
 
@@ -48,10 +49,17 @@ Result<void> Worker::allocate(const ResolvedConfig& config) {
   return {};
 }
 
-void Worker::prepare_drafts(const SpeculationConfig& speculation) {
-  if (speculation.method == "none") return;
+Result<void> Worker::prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config) {
+  const SpeculationConfig& speculation = config.speculation;
   most_drafts_ = speculation.tokens;
-  drafter_ = std::make_unique<NgramDrafter>(speculation.lookup);
+  if (speculation.method == "ngram") {
+    drafter_ = std::make_unique<NgramDrafter>(speculation.lookup);
+  } else if (speculation.by_model()) {
+    CHECK(opened.draft() != nullptr, "the model that guesses was not opened");
+    drafter_ =
+        TRY(DraftModel::create(*opened.draft(), {*device_, *table_, *pool_, account_, config}));
+  }
+  return {};
 }
 
 void Worker::add(sched::RequestId id, WorkerRequest request) {

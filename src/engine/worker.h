@@ -117,7 +117,7 @@ class Worker {
 
   Worker() = default;
   Result<void> allocate(const ResolvedConfig& config);
-  void prepare_drafts(const SpeculationConfig& speculation);
+  Result<void> prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config);
   void admit(const sched::Admission& admission);
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
