@@ -243,6 +243,10 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
   const engine::MachineFacts facts = engine::look_at_machine(env);
   const auto opened =
       TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
+  if (args.engine.speculation.method != "none") {
+    return fail(Code::kUnsupported, "--speculative", args.engine.speculation.method, "none",
+                "this bench counts bytes and operations of steps that yield one token a sequence");
+  }
   const auto config = TRY(engine::resolve(sized_for(args), facts, opened->spec(), opened->plan()));
   model::LoadOptions load;
   load.threads = config.threads;

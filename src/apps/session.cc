@@ -23,13 +23,16 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   // The AMX permission must be asked for before any thread starts.
   engine::MachineFacts machine = engine::look_at_machine(env);
   auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
+  if (args.engine.speculation.by_model()) {
+    TRY(opened->open_draft(env, args.engine.speculation.method));
+  }
   for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
   frontend::TextCodec codec =
       TRY(frontend::TextCodec::create(opened->documents(), opened->spec().vocab));
   if (const auto warning = codec.warning()) log_warning("{}", *warning);
   machine.process_bytes = engine::resident_bytes(env);  // with the tokenizer
   const engine::ResolvedConfig config =
-      TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan()));
+      TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan(), opened->draft()));
   print_decisions(config);
   LoadProgress progress(env, opened->plan().read_bytes);
   auto engine = TRY(engine::Engine::create(

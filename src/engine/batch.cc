@@ -23,8 +23,8 @@ void Batch::add_rows(const sched::SequenceStep& step, std::span<const int32_t> t
   CHECK(std::cmp_less_equal(step.first_position + step.rows, tokens.size()),
         "a plan names tokens that are not there");
   for (int64_t i = 0; i < step.rows; i++) {
-    const bool last = i + 1 == step.rows;
-    if (step.all_logits || (last && step.yields_token)) {
+    const bool chooses = step.yields_token && i + 1 + step.drafts >= step.rows;
+    if (step.all_logits || chooses) {
       logit_rows_.push_back(static_cast<int32_t>(ids_.size()));
     }
     ids_.push_back(tokens[static_cast<size_t>(step.first_position + i)]);

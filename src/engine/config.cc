@@ -1,6 +1,8 @@
 // The engine's field list.
 #include "engine/config.h"
 
+#include <fmt/core.h>
+
 namespace strata::engine {
 namespace {
 
@@ -66,11 +68,66 @@ constexpr ConfigField kFields[] = {
     {.name = "no-enable-prefix-caching",
      .kind = FieldKind::kSwitch,
      .help = "compute every prompt from its start, also where an earlier one began alike"},
+    {.name = "speculative",
+     .fallback = "none",
+     .unit = "none, ngram or MODEL",
+     .help =
+         "guess tokens so that a step can yield several: what followed the last ones where they "
+         "stood before, or what a smaller model says; answers stay the same"},
+    {.name = "speculative-tokens",
+     .kind = FieldKind::kInteger,
+     .fallback = "4",
+     .unit = "tokens",
+     .min = 1,
+     .max = 64,
+     .help = "most guesses of a sequence in a step"},
+    {.name = "prompt-lookup-max",
+     .kind = FieldKind::kInteger,
+     .fallback = "5",
+     .unit = "tokens",
+     .min = 1,
+     .max = 64,
+     .help = "with --speculative ngram: most of the last tokens that must have stood before"},
+    {.name = "prompt-lookup-min",
+     .kind = FieldKind::kInteger,
+     .fallback = "2",
+     .unit = "tokens",
+     .min = 1,
+     .max = 64,
+     .help = "with --speculative ngram: fewest of them"},
 };
 
 }  // namespace
 
 FieldList engine_fields() { return kFields; }
+
+namespace {
+
+Result<SpeculationConfig> make_speculation(const FieldValues& values) {
+  SpeculationConfig made;
+  made.method = values.text("speculative");
+  made.tokens = *values.integer("speculative-tokens");
+  made.lookup = {.max = *values.integer("prompt-lookup-max"),
+                 .min = *values.integer("prompt-lookup-min")};
+  if (made.method.empty()) {
+    return fail(Code::kInvalidArgument, "--speculative", "\"\"", "none, ngram or a model");
+  }
+  for (const char* flag : {"speculative-tokens", "prompt-lookup-max", "prompt-lookup-min"}) {
+    const bool lookup = std::string_view(flag).starts_with("prompt");
+    if (!values.given(flag) || made.method == "ngram" || (!lookup && made.method != "none"))
+      continue;
+    return fail(Code::kInvalidArgument, fmt::format("--{}", flag),
+                fmt::format("--speculative {}", made.method),
+                lookup ? "--speculative ngram" : "--speculative ngram or a model");
+  }
+  if (made.lookup.min > made.lookup.max) {
+    return fail(Code::kInvalidArgument, "--prompt-lookup-min", fmt::format("{}", made.lookup.min),
+                fmt::format("at most --prompt-lookup-max {}", made.lookup.max));
+  }
+  return made;
+}
+
+}  // namespace
 
 Result<EngineConfig> make_engine_config(const FieldValues& values) {
   EngineConfig config;
@@ -85,6 +142,7 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.max_model_len = values.integer("max-model-len");
   config.memory_bytes = values.integer("memory");
   config.max_queued_requests = *values.integer("max-queued-requests");
+  config.speculation = TRY(make_speculation(values));
   return config;
 }
 

@@ -4,13 +4,24 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/config_fields.h"
 #include "base/status.h"
+#include "engine/ngram.h"
 #include "kernels/kernel_table.h"
 #include "model/weights.h"
 
 namespace strata::engine {
+
+/// Who guesses the next tokens, so that a step can yield several. Never changes a result.
+struct SpeculationConfig {
+  std::string method = "none";  // "none", "ngram", or a model: a folder or org/name
+  int64_t tokens = 4;           // most guesses of a sequence in a step
+  NgramRange lookup = {};
+
+  bool by_model() const { return method != "none" && method != "ngram"; }
+};
 
 struct EngineConfig {
   model::WeightDtype dtype = model::WeightDtype::kAuto;
@@ -24,6 +35,7 @@ struct EngineConfig {
   int64_t max_queued_requests = 1024;
   std::optional<int64_t> memory_bytes = {};  // all that the process may hold
   bool prefix_caching = true;
+  SpeculationConfig speculation = {};
   bool all_logits = false;  // requests will ask for the logits of every row
 };
 

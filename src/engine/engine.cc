@@ -210,25 +210,32 @@ void Engine::publish_tokens(const StepOutput& output) {
   }
 }
 
-void Engine::publish(const sched::SequenceResult& result, const TokenOutput& token,
+// An update for each token; what ends the answer comes with the last one, an error after it.
+void Engine::publish(const sched::SequenceResult& result, const std::vector<TokenOutput>& tokens,
                      const std::optional<Status>& error) {
   const Answer answer = answers_.at(result.sequence);
-  Update update{.request = answer.request,
-                .choice = answer.choice,
-                .text = token.text,
-                .logprobs = token.logprobs,
-                .stop = token.stop,
-                .error = error};
-  CHECK(result.tokens.size() <= 1, "a step yields one token per sequence");
-  if (!result.tokens.empty()) update.token = result.tokens[0];
-  if (!error) update.finished = result.finished;
+  std::vector<Update> updates;
+  for (size_t i = 0; i < tokens.size(); i++) {
+    updates.push_back({.request = answer.request,
+                       .choice = answer.choice,
+                       .token = result.tokens[i],
+                       .text = tokens[i].text,
+                       .logprobs = tokens[i].logprobs,
+                       .stop = tokens[i].stop});
+  }
+  if (error) {
+    updates.push_back({.request = answer.request, .choice = answer.choice, .error = error});
+    next_.cancels.push_back(answer.request);
+  } else {
+    updates.back().finished = result.finished;
+  }
   Active& active = active_.at(answer.request);
-  if (error) next_.cancels.push_back(answer.request);
+  for (size_t i = 0; i + 1 < updates.size(); i++) active.listener(updates[i]);
   if (result.finished) end_sequence(result.sequence);
   if (error || (result.finished && --active.answers_left == 0)) {
-    end(answer.request, update);
+    end(answer.request, updates.back());
   } else {
-    active.listener(update);
+    active.listener(updates.back());
   }
 }
 

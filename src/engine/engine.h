@@ -91,7 +91,7 @@ class Engine {
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
   void publish_tokens(const StepOutput& output);
-  void publish(const sched::SequenceResult& result, const TokenOutput& token,
+  void publish(const sched::SequenceResult& result, const std::vector<TokenOutput>& tokens,
                const std::optional<Status>& error);
   void end_sequence(sched::SequenceId id);
   void end(sched::RequestId id, const Update& update);

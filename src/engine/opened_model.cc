@@ -1,6 +1,8 @@
 // The order in which a folder's documents are read: the cheap ones that refuse a model first.
 #include "engine/opened_model.h"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 namespace strata::engine {
@@ -19,6 +21,21 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(Env& env, const std::stri
       TRY(checkpoint::Checkpoint::open(env, opened->source_.folder)));
   opened->plan_ = TRY(model::bind_weights(opened->config_.spec, *opened->checkpoint_, dtype));
   return opened;
+}
+
+// Its --dtype is its checkpoint's: no number of it reaches an answer.
+Result<void> OpenedModel::open_draft(Env& env, const std::string& model) {
+  auto opened = open(env, model, "", model::WeightDtype::kAuto);
+  if (!opened) return std::unexpected(std::move(opened).error().with_context("--speculative"));
+  std::unique_ptr<OpenedModel> draft = std::move(*opened);
+  if (draft->spec().vocab != spec().vocab) {
+    return fail(Code::kInvalidArgument, fmt::format("--speculative {}", model),
+                fmt::format("a vocabulary of {} tokens", draft->spec().vocab),
+                fmt::format("the {} of the model it guesses for", spec().vocab),
+                "use a smaller model of the same family, or --speculative ngram");
+  }
+  draft_ = std::move(draft);
+  return {};
 }
 
 std::vector<std::string> OpenedModel::warnings() const {

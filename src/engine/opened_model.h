@@ -25,6 +25,10 @@ class OpenedModel {
   OpenedModel(const OpenedModel&) = delete;
   OpenedModel& operator=(const OpenedModel&) = delete;
 
+  /// Opens the smaller model that guesses for this one (--speculative MODEL). kInvalidArgument
+  /// where its vocabulary has another size.
+  Result<void> open_draft(Env& env, const std::string& model);
+
   const checkpoint::ModelSource& source() const { return source_; }
   const checkpoint::ModelDocuments& documents() const { return documents_; }
   const model::ModelConfig& config() const { return config_; }
@@ -32,6 +36,7 @@ class OpenedModel {
   const model::GenerationDefaults& defaults() const { return defaults_; }
   const checkpoint::Checkpoint& checkpoint() const { return *checkpoint_; }
   const model::WeightPlan& plan() const { return plan_; }
+  const OpenedModel* draft() const { return draft_.get(); }  // null: there is none
   /// What is odd but harmless, from all documents, one line each.
   std::vector<std::string> warnings() const;
 
@@ -44,6 +49,7 @@ class OpenedModel {
   model::GenerationDefaults defaults_;
   std::unique_ptr<checkpoint::Checkpoint> checkpoint_;
   model::WeightPlan plan_;
+  std::unique_ptr<OpenedModel> draft_;
 };
 
 }  // namespace strata::engine

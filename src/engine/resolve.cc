@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace strata::engine {
@@ -17,8 +18,11 @@ constexpr int64_t kDefaultChunk = 512;
 // RoPE tables take time and memory for every position, so a longer context is built only if asked
 // for.
 constexpr int64_t kDefaultLength = 1 << 20;
-// Chunks whose logits are all wanted are cut so that the logits of a step stay below this.
-constexpr int64_t kAllLogitsBytes = 256 << 20;
+// Chunks whose logits are all wanted, and rows of guesses, are cut so that the logits of a step
+// stay below this.
+constexpr int64_t kMoreLogitsBytes = 256 << 20;
+// Prompts whose logits are wanted go through in chunks of at least so many rows.
+constexpr int64_t kLeastLogitRows = 64;
 // What a program of this kind takes beside what it counts: code, stacks, read buffers of the
 // loader, pages that the allocator keeps. Measured: docs/design/memory.md.
 constexpr int64_t kBaseMargin = 48 << 20;
@@ -32,6 +36,7 @@ struct Inputs {
   const MachineFacts& machine;
   const model::ModelSpec& spec;
   const model::WeightPlan& plan;
+  const OpenedModel* draft;  // may be null
 };
 
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
@@ -102,6 +107,22 @@ Result<void> resolve_rows(const Inputs& in, ResolvedConfig& resolved) {
   return {};
 }
 
+// A row of every sequence, and what else may be wanted.
+void resolve_logit_rows(const Inputs& in, ResolvedConfig& resolved) {
+  resolved.speculation = in.config.speculation;
+  int64_t wanted = std::max(kLeastLogitRows, resolved.max_num_seqs);
+  if (resolved.speculation.method != "none") {
+    wanted = std::max(wanted, resolved.max_num_seqs * (1 + resolved.speculation.tokens));
+    decide(resolved, "speculative", resolved.speculation.method,
+           fmt::format("as asked; up to {} guesses of a sequence in a step",
+                       resolved.speculation.tokens));
+  }
+  if (in.config.all_logits) wanted = resolved.max_num_batched_tokens;
+  const int64_t most =
+      std::min(kMoreLogitsBytes / (in.spec.vocab * 4), resolved.max_num_batched_tokens);
+  resolved.max_logit_rows = std::max(resolved.max_num_seqs, std::min(wanted, most));
+}
+
 Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   resolved.threads = static_cast<int>(in.config.threads.value_or(in.machine.cores));
   decide(resolved, "threads", fmt::format("{}", resolved.threads),
@@ -109,9 +130,7 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   TRY(resolve_rows(in, resolved));
   resolved.max_queued_requests = in.config.max_queued_requests;
   resolved.prefix_caching = in.config.prefix_caching;
-  const int64_t wanted = in.config.all_logits ? kAllLogitsBytes / (in.spec.vocab * 4) : 0;
-  resolved.max_logit_rows =
-      std::max(resolved.max_num_seqs, std::min(wanted, resolved.max_num_batched_tokens));
+  resolve_logit_rows(in, resolved);
   return {};
 }
 
@@ -122,16 +141,22 @@ int64_t default_ceiling(int64_t available, int64_t fixed) {
 
 // Memory for the pool: what the ceiling leaves beside all else. Text gets a share of the ceiling.
 Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
-  const int64_t activations =
+  int64_t activations =
       activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows) +
       kScratchPerLogit * in.spec.vocab * resolved.threads;
+  int64_t weights = in.plan.memory_bytes;
+  if (in.draft != nullptr) {
+    activations += activation_estimate(in.draft->spec(), resolved.max_num_batched_tokens,
+                                       resolved.max_num_seqs);
+    weights += in.draft->plan().memory_bytes;
+  }
   const int64_t base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
   // What the process holds already is gone from what is free.
   const int64_t available =
       in.machine.available_bytes == 0 ? 0 : in.machine.available_bytes + in.machine.process_bytes;
   const std::optional<int64_t> asked = in.config.memory_bytes;
   resolved.text_bytes = std::clamp((asked ? *asked : available) / 16, kLeastText, kMostText);
-  const int64_t fixed = in.plan.memory_bytes + activations + base + resolved.text_bytes;
+  const int64_t fixed = weights + activations + base + resolved.text_bytes;
   if (!asked && available == 0) return INT64_MAX / 4;  // unknown: the system refuses if it must
   const int64_t most = asked.value_or(available);
   // Every group needs a slab.
@@ -143,7 +168,7 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
         asked ? "--memory is too little for this model" : "this model does not fit into memory",
         fmt::format("{} for weights, {} for activations and logits, {} for text, {} for the "
                     "program",
-                    memory::format_bytes(in.plan.memory_bytes), memory::format_bytes(activations),
+                    memory::format_bytes(weights), memory::format_bytes(activations),
                     memory::format_bytes(resolved.text_bytes), memory::format_bytes(base)),
         fmt::format("less than the {} {}", memory::format_bytes(most),
                     asked ? "asked for" : "available"),
@@ -156,7 +181,8 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
 
 // Once the pool is known: a default ceiling is what is needed, not what might be.
 Result<void> resolve_memory(const Inputs& in, ResolvedConfig& resolved, int64_t budget) {
-  const int64_t pool = resolved.slabs * resolved.slab_plan.slab_bytes;
+  const int64_t pool = resolved.slabs * resolved.slab_plan.slab_bytes +
+                       resolved.draft.slabs * resolved.draft.slab_plan.slab_bytes;
   if (resolved.memory_bytes == 0) return {};
   if (in.config.memory_bytes && pool > budget) {
     return fail(Code::kResourceLimit, "--kv-blocks", memory::format_bytes(pool),
@@ -202,15 +228,36 @@ int64_t slabs_for(const memory::SlabPlan& plan, int64_t blocks) {
   return slabs;
 }
 
+std::vector<int64_t> block_bytes(const model::ModelSpec& spec, tensor::ProductKind kind,
+                                 int64_t block_tokens) {
+  std::vector<int64_t> bytes;
+  for (const model::KvGroupSpec& group : model::make_kv_layout(spec, kind, block_tokens).groups) {
+    bytes.push_back(group.block_bytes());
+  }
+  return bytes;
+}
+
+// A model that guesses has a pool for as many tokens as the model itself; both share the budget.
+int64_t without_draft_pool(const Inputs& in, ResolvedConfig& resolved, int64_t budget) {
+  if (in.draft == nullptr) return budget;
+  const auto own = block_bytes(in.spec, resolved.kind, resolved.block_tokens);
+  const auto draft = block_bytes(in.draft->spec(), in.draft->plan().kind, resolved.block_tokens);
+  resolved.draft.slab_plan = memory::plan_slabs(draft);
+  // Slabs are whole: a group may take up to one more than its share.
+  const int64_t rounding = resolved.draft.slab_plan.slab_bytes * static_cast<int64_t>(draft.size());
+  budget = std::max<int64_t>(0, budget - rounding);
+  const double share = std::accumulate(own.begin(), own.end(), 0.0);
+  return static_cast<int64_t>(static_cast<double>(budget) * share /
+                              std::accumulate(draft.begin(), draft.end(), share));
+}
+
 Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
-  const model::KvLayout layout =
-      model::make_kv_layout(in.spec, resolved.kind, resolved.block_tokens);
-  std::vector<int64_t> block_bytes;
-  for (const model::KvGroupSpec& group : layout.groups) block_bytes.push_back(group.block_bytes());
-  resolved.slab_plan = memory::plan_slabs(block_bytes);
+  resolved.slab_plan =
+      memory::plan_slabs(block_bytes(in.spec, resolved.kind, resolved.block_tokens));
   TRY(check_model_len(in, resolved));
 
-  const int64_t budget = TRY(pool_budget(in, resolved));
+  const int64_t pools = TRY(pool_budget(in, resolved));
+  const int64_t budget = without_draft_pool(in, resolved, pools);
   const int64_t budget_slabs = budget / resolved.slab_plan.slab_bytes;
   const int64_t usual = std::min(in.spec.max_position, kDefaultLength);
   const int64_t length = in.config.max_model_len.value_or(usual);
@@ -230,7 +277,6 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
                     : in.config.memory_bytes ? "what --memory leaves"
                                              : "half of the memory left over"));
   }
-  TRY(resolve_memory(in, resolved, budget));
   const int64_t fits = resolved.kv_blocks * resolved.block_tokens;
   if (in.config.max_model_len && length > fits) {
     return fail(Code::kResourceLimit, "--max-model-len", fmt::format("{}", length),
@@ -242,6 +288,13 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
                 fmt::format("{} free beside the weights",
                             memory::format_bytes(2 * resolved.slab_plan.slab_bytes)));
   }
+  if (in.draft != nullptr) {
+    resolved.draft.slabs = slabs_for(resolved.draft.slab_plan, resolved.kv_blocks);
+    decide(resolved, "draft-kv",
+           memory::format_bytes(resolved.draft.slabs * resolved.draft.slab_plan.slab_bytes),
+           "as many tokens as the KV pool");
+  }
+  TRY(resolve_memory(in, resolved, pools));
   resolved.max_model_len = std::min(length, fits);
   const std::string_view reason = in.config.max_model_len ? "as asked"
                                   : length > fits         ? "what the KV pool holds"
@@ -267,8 +320,9 @@ int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t 
 }
 
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
-                               const model::ModelSpec& spec, const model::WeightPlan& plan) {
-  const Inputs in{config, machine, spec, plan};
+                               const model::ModelSpec& spec, const model::WeightPlan& plan,
+                               const OpenedModel* draft) {
+  const Inputs in{config, machine, spec, plan, draft};
   ResolvedConfig resolved;
   resolve_dtype(in, resolved);
   TRY(resolve_isa(in, resolved));

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "engine/config.h"
 #include "engine/machine.h"
+#include "engine/opened_model.h"
 #include "memory/kv_pool.h"
 #include "model/spec.h"
 #include "model/weights.h"
@@ -38,13 +39,20 @@ struct ResolvedConfig {
   int64_t max_logit_rows = 0;  // of a step
   int64_t memory_bytes = 0;    // all that the process may hold; 0 = unknown, nothing is promised
   int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
+  SpeculationConfig speculation;
   memory::SlabPlan slab_plan;
   int64_t slabs = 0;
+  struct {
+    memory::SlabPlan slab_plan;
+    int64_t slabs = 0;
+  } draft;  // the KV pool of the model that guesses, where there is one
   std::vector<Decision> decisions;
 };
 
+/// `draft`: the model that guesses (SpeculationConfig::by_model), else null.
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
-                               const model::ModelSpec& spec, const model::WeightPlan& plan);
+                               const model::ModelSpec& spec, const model::WeightPlan& plan,
+                               const OpenedModel* draft = nullptr);
 
 /// Bytes that activations and logits take at most, for budgets made before the model exists.
 int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t logit_rows);

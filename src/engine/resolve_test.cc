@@ -13,8 +13,8 @@ class Resolve : public ::testing::Test {
   Result<ResolvedConfig> with(const EngineConfig& config) const {
     return resolve(config, machine_, opened_->spec(), opened_->plan());
   }
-  std::string refusal(const EngineConfig& config) const {
-    const auto resolved = with(config);
+  std::string refusal(const EngineConfig& config) const { return refusal_of(with(config)); }
+  static std::string refusal_of(const Result<ResolvedConfig>& resolved) {
     return resolved ? std::string() : resolved.error().message();
   }
   static std::string reason(const ResolvedConfig& config, std::string_view name) {
@@ -78,7 +78,7 @@ TEST_F(Resolve, KeepsWhatWasAsked) {
   EXPECT_EQ(resolved->max_num_batched_tokens, 8);
   EXPECT_EQ(resolved->kv_blocks, 9);
   EXPECT_EQ(resolved->max_model_len, 200);
-  EXPECT_EQ(resolved->max_logit_rows, 7);
+  EXPECT_EQ(resolved->max_logit_rows, 8) << "for prompts whose logits are wanted";
   for (const Decision& decision : resolved->decisions) {
     EXPECT_TRUE(decision.reason == "as asked" || decision.name == "dtype") << decision.name;
   }
@@ -166,6 +166,36 @@ TEST_F(Resolve, BoundsTheRowsWhoseLogitsAreKept) {
   const auto resolved = with({.max_num_seqs = 4, .all_logits = true});
   ASSERT_TRUE(resolved);
   EXPECT_EQ(resolved->max_logit_rows, resolved->max_num_batched_tokens);
+}
+
+TEST_F(Resolve, KeepsLogitsOfGuessesAsFarAsTheyFit) {
+  EngineConfig config{.max_num_seqs = 4, .speculation = {.method = "ngram", .tokens = 6}};
+  EXPECT_EQ(with(config)->max_logit_rows, 28);
+  EXPECT_NE(reason(*with(config), "speculative").find("up to 6 guesses"), std::string::npos);
+  config.prefill_chunk = config.max_num_batched_tokens = 20;
+  EXPECT_EQ(with(config)->max_logit_rows, 20);
+}
+
+TEST_F(Resolve, SharesTheBudgetWithTheModelThatGuesses) {
+  const auto draft = model_.open();
+  const auto resolved_with = [&](const OpenedModel* guessing) {
+    return resolve({.max_num_seqs = 64, .speculation = {.method = "model"}}, machine_,
+                   opened_->spec(), opened_->plan(), guessing);
+  };
+  machine_.available_bytes = 48 << 20;
+  const auto alone = resolved_with(nullptr), shared = resolved_with(draft.get());
+  ASSERT_TRUE(alone && shared);
+  EXPECT_EQ(alone->draft.slabs, 0);
+  EXPECT_GT(shared->draft.slabs, 0);
+  EXPECT_LE((shared->slabs + shared->draft.slabs) * shared->slab_plan.slab_bytes, 24 << 20);
+  EXPECT_LT(shared->slabs, alone->slabs);
+  EXPECT_GE(shared->draft.slabs + 1, shared->slabs);  // the last one may be in part
+  machine_.available_bytes =
+      opened_->plan().memory_bytes + activation_estimate(opened_->spec(), 512, 320) + (8 << 20);
+  EXPECT_TRUE(resolved_with(nullptr));
+  machine_.available_bytes -= (8 << 20) - opened_->plan().memory_bytes;
+  EXPECT_NE(refusal_of(resolved_with(draft.get())).find("does not fit into memory"),
+            std::string::npos);
 }
 
 TEST(Machine, IsSeen) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "device/cpu_device.h"
+#include "engine/draft_model.h"
 
 namespace strata::engine {
 
@@ -31,6 +32,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
        .block_tokens = config.block_tokens})));
   worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights, weight_bytes);
   TRY(worker->allocate(config));
+  TRY(worker->prepare_drafts(opened, config));
   return worker;
 }
 
@@ -44,6 +46,19 @@ Result<void> Worker::allocate(const ResolvedConfig& config) {
                         workspace_.bytes() + model_->activation_bytes() + model_->rope_bytes());
   charges_.emplace_back(account_, memory::MemoryTag::kLogits, logits_.bytes());
   scratch_.assign(static_cast<size_t>(config.threads), sampling::SamplerScratch(table_->logits));
+  return {};
+}
+
+Result<void> Worker::prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config) {
+  const SpeculationConfig& speculation = config.speculation;
+  most_drafts_ = speculation.tokens;
+  if (speculation.method == "ngram") {
+    drafter_ = std::make_unique<NgramDrafter>(speculation.lookup);
+  } else if (speculation.by_model()) {
+    CHECK(opened.draft() != nullptr, "the model that guesses was not opened");
+    drafter_ =
+        TRY(DraftModel::create(*opened.draft(), {*device_, *table_, *pool_, account_, config}));
+  }
   return {};
 }
 
@@ -72,19 +87,46 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   move_blocks(plan);
   run_copies(plan);
   for (const sched::Admission& admission : plan.admitted) admit(admission);
+  for (const sched::SequenceId id : plan.preempted) {
+    if (drafter_) drafter_->forget(id);
+  }
   if (plan.sequences.empty()) return output;
 
   const SpinScope spin(*pool_);
-  batch_.build(plan, *kv_pool_, [this](sched::SequenceId id) -> std::span<const int32_t> {
-    return sequences_.at(id).tokens;
-  });
+  build_batch(plan);
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
-  publish_logits(plan);
   publish_prompt_logprobs(plan);
-  accept(plan, draw_tokens(plan), output);
+  for (std::vector<Draw> draws = first_draws(plan, output); !draws.empty();) {
+    draw_tokens(plan, draws);
+    draws = accept(plan, std::move(draws), output);
+  }
+  publish_logits(plan, output);
+  offer_drafts(output);
   return output;
+}
+
+// Guesses stand behind a sequence's tokens while the batch is written, and only then.
+void Worker::build_batch(const sched::StepPlan& plan) {
+  for (const sched::SequenceStep& step : plan.sequences) {
+    Sequence& sequence = sequences_.at(step.sequence);
+    CHECK(std::cmp_less_equal(step.drafts, sequence.drafts.size()), "drafts that nobody offered");
+    sequence.tokens.insert(sequence.tokens.end(), sequence.drafts.begin(),
+                           sequence.drafts.begin() + step.drafts);
+  }
+  batch_.build(plan, *kv_pool_, [this](sched::SequenceId id) -> std::span<const int32_t> {
+    return sequences_.at(id).tokens;
+  });
+  for (const sched::SequenceStep& step : plan.sequences) {
+    std::vector<int32_t>& tokens = sequences_.at(step.sequence).tokens;
+    tokens.resize(tokens.size() - static_cast<size_t>(step.drafts));
+  }
+}
+
+void Worker::remove(sched::SequenceId id) {
+  sequences_.erase(id);
+  if (drafter_) drafter_->forget(id);
 }
 
 std::string Worker::rest_of_text(sched::SequenceId id) {
@@ -119,16 +161,24 @@ std::span<float> Worker::logits_of(size_t index, int64_t row) {
   return {all + static_cast<size_t>(batch_.first_logit(index) + row) * vocab, vocab};
 }
 
-void Worker::publish_logits(const sched::StepPlan& plan) {
+// Not those behind a wrong guess: no token of the sequence was chosen from them or computed in
+// them.
+void Worker::publish_logits(const sched::StepPlan& plan, const StepOutput& output) {
+  size_t entry = 0;
   for (size_t i = 0; i < plan.sequences.size(); i++) {
     const sched::SequenceStep& step = plan.sequences[i];
     const Sequence& sequence = sequences_.at(step.sequence);
-    const int64_t rows = batch_.logit_count(i);
+    int64_t rows = batch_.logit_count(i);
+    const int64_t first_row = step.first_position + step.rows - rows;
+    if (step.yields_token) {
+      const sched::SequenceResult& result = output.result.sequences[entry++];
+      const bool failed = result.finished == sched::FinishReason::kCancelled;
+      rows -= 1 + step.drafts - static_cast<int64_t>(result.tokens.size()) - (failed ? 1 : 0);
+    }
     const bool first = sequence.state.choice() == sequence.request->sampling.choice;
     if (!first || !sequence.request->on_logits || rows == 0) continue;
     const auto count = static_cast<size_t>(rows * model_->spec().vocab);
-    sequence.request->on_logits(step.first_position + step.rows - rows,
-                                {logits_of(i, 0).data(), count});
+    sequence.request->on_logits(first_row, {logits_of(i, 0).data(), count});
   }
 }
 
@@ -153,33 +203,75 @@ void Worker::publish_prompt_logprobs(const sched::StepPlan& plan) {
   }
 }
 
-std::vector<Worker::Draw> Worker::draw_tokens(const sched::StepPlan& plan) {
+std::vector<Worker::Draw> Worker::first_draws(const sched::StepPlan& plan,
+                                              StepOutput& output) const {
   std::vector<Draw> draws;
   for (size_t i = 0; i < plan.sequences.size(); i++) {
-    if (plan.sequences[i].yields_token) draws.push_back({.index = i});
+    const sched::SequenceStep& step = plan.sequences[i];
+    if (!step.yields_token) continue;
+    draws.push_back(
+        {.index = i, .entry = draws.size(), .row = batch_.logit_count(i) - 1 - step.drafts});
+    output.result.sequences.push_back({.sequence = step.sequence});
   }
-  pool_->run(static_cast<int64_t>(draws.size()), [&](int64_t item, int thread) {
-    Draw& draw = draws[static_cast<size_t>(item)];
-    const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
-    draw.sampled = sampling::sample(logits_of(draw.index, batch_.logit_count(draw.index) - 1),
-                                    sequence.state, scratch_[static_cast<size_t>(thread)]);
-  });
+  output.tokens.resize(draws.size());
   return draws;
 }
 
-void Worker::accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output) {
+void Worker::draw_tokens(const sched::StepPlan& plan, std::vector<Draw>& draws) {
+  pool_->run(static_cast<int64_t>(draws.size()), [&](int64_t item, int thread) {
+    Draw& draw = draws[static_cast<size_t>(item)];
+    const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
+    draw.sampled = sampling::sample(logits_of(draw.index, draw.row), sequence.state,
+                                    scratch_[static_cast<size_t>(thread)]);
+  });
+}
+
+// Draws of the rows that follow: of sequences whose guess was the token that they have just got.
+// The row behind it was computed from this very token, so its logits are those of the sequence.
+std::vector<Worker::Draw> Worker::accept(const sched::StepPlan& plan, std::vector<Draw> draws,
+                                         StepOutput& output) {
+  std::vector<Draw> next;
   for (Draw& draw : draws) {
-    const sched::SequenceId id = plan.sequences[draw.index].sequence;
-    Sequence& sequence = sequences_.at(id);
-    sched::SequenceResult& result = output.result.sequences.emplace_back();
-    TokenOutput& made = output.tokens.emplace_back();
-    result.sequence = id;
+    const sched::SequenceStep& step = plan.sequences[draw.index];
+    Sequence& sequence = sequences_.at(step.sequence);
+    sched::SequenceResult& result = output.result.sequences[draw.entry];
     if (!draw.sampled) {
       result.finished = sched::FinishReason::kCancelled;
-      output.failures.emplace_back(id, std::move(draw.sampled).error());
+      output.failures.emplace_back(step.sequence, std::move(draw.sampled).error());
       continue;
     }
-    take_token(sequence, std::move(*draw.sampled), result, made);
+    const size_t accepted = result.tokens.size();
+    const int32_t token = draw.sampled->token;
+    take_token(sequence, std::move(*draw.sampled), result,
+               output.tokens[draw.entry].emplace_back());
+    if (!result.finished && std::cmp_less(accepted, step.drafts) &&
+        sequence.drafts[accepted] == token) {
+      next.push_back({.index = draw.index, .entry = draw.entry, .row = draw.row + 1});
+    }
+  }
+  return next;
+}
+
+void Worker::offer_drafts(StepOutput& output) {
+  if (!drafter_) return;
+  std::vector<DraftTask> tasks;
+  std::vector<sched::SequenceResult*> results;
+  for (sched::SequenceResult& result : output.result.sequences) {
+    Sequence& sequence = sequences_.at(result.sequence);
+    sequence.drafts.clear();
+    // One of the tokens left is the model's own.
+    const int64_t left = sequence.request->max_tokens - sequence.generated() - 1;
+    if (result.finished || left < 1) continue;
+    tasks.push_back({.sequence = result.sequence,
+                     .tokens = sequence.tokens,
+                     .state = &sequence.state,
+                     .most = std::min(left, most_drafts_)});
+    results.push_back(&result);
+  }
+  drafter_->draft(tasks);
+  for (size_t i = 0; i < tasks.size(); i++) {
+    results[i]->drafts = static_cast<int64_t>(tasks[i].drafts.size());
+    sequences_.at(tasks[i].sequence).drafts = std::move(tasks[i].drafts);
   }
 }
 
@@ -187,7 +279,11 @@ void Worker::take_token(Sequence& sequence, sampling::Sampled sampled,
                         sched::SequenceResult& result, TokenOutput& made) {
   sequence.tokens.push_back(sampled.token);
   result.tokens.push_back(sampled.token);
-  if (sequence.chain) result.block_hashes = sequence.chain->extend(sequence.tokens);
+  if (sequence.chain) {
+    for (const sched::BlockHash& hash : sequence.chain->extend(sequence.tokens)) {
+      result.block_hashes.push_back(hash);
+    }
+  }
   made.logprobs = std::move(sampled.logprobs);
   sampling::DecodeState::Committed committed = sequence.state.commit(sampled.token);
   made.text = std::move(committed.text);

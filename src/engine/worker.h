@@ -18,6 +18,7 @@
 #include "device/device.h"
 #include "engine/batch.h"
 #include "engine/block_chain.h"
+#include "engine/drafter.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "kernels/kernel_table.h"
@@ -60,7 +61,7 @@ struct TokenOutput {
 
 struct StepOutput {
   sched::StepResult result;
-  std::vector<TokenOutput> tokens;  // one for each of result.sequences
+  std::vector<std::vector<TokenOutput>> tokens;  // of each of result.sequences, by token
   /// Sequences that cannot go on, with the reason; they are finished in `result`.
   std::vector<std::pair<sched::SequenceId, Status>> failures;
 };
@@ -79,7 +80,7 @@ class Worker {
   void add(sched::RequestId id, WorkerRequest request);
   void remove(sched::RequestId id) { requests_.erase(id); }
   /// Drops a sequence that no later plan names.
-  void remove(sched::SequenceId id) { sequences_.erase(id); }
+  void remove(sched::SequenceId id);
 
   StepOutput execute(const sched::StepPlan& plan);
 
@@ -99,6 +100,7 @@ class Worker {
     std::optional<BlockChain> chain;
     std::vector<int32_t> tokens;  // prompt and generated
     sampling::DecodeState state;
+    std::vector<int32_t> drafts{};  // guesses at what follows, as offered to the scheduler
     int64_t generated() const {
       return static_cast<int64_t>(tokens.size() - request->prompt.size());
     }
@@ -109,20 +111,27 @@ class Worker {
   };
   struct Draw {
     size_t index = 0;  // into plan.sequences
+    size_t entry = 0;  // into the results
+    int64_t row = 0;   // among the sequence's logits
     Result<sampling::Sampled> sampled = sampling::Sampled{};
   };
 
   Worker() = default;
   Result<void> allocate(const ResolvedConfig& config);
+  Result<void> prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config);
   void admit(const sched::Admission& admission);
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
-  void publish_logits(const sched::StepPlan& plan);
+  void build_batch(const sched::StepPlan& plan);
+  void publish_logits(const sched::StepPlan& plan, const StepOutput& output);
   void publish_prompt_logprobs(const sched::StepPlan& plan);
-  std::vector<Draw> draw_tokens(const sched::StepPlan& plan);
+  std::vector<Draw> first_draws(const sched::StepPlan& plan, StepOutput& output) const;
+  void draw_tokens(const sched::StepPlan& plan, std::vector<Draw>& draws);
   static void take_token(Sequence& sequence, sampling::Sampled sampled,
                          sched::SequenceResult& result, TokenOutput& made);
-  void accept(const sched::StepPlan& plan, std::vector<Draw> draws, StepOutput& output);
+  std::vector<Draw> accept(const sched::StepPlan& plan, std::vector<Draw> draws,
+                           StepOutput& output);
+  void offer_drafts(StepOutput& output);
   std::span<float> logits_of(size_t index, int64_t row);
 
   memory::MemoryAccount account_;  // first in, last out: charges below refer to it
@@ -136,6 +145,8 @@ class Worker {
   std::vector<memory::Charge> charges_;
   std::vector<sampling::SamplerScratch> scratch_;  // per thread
   Batch batch_;
+  int64_t most_drafts_ = 0;
+  std::unique_ptr<Drafter> drafter_;  // null: no speculation
   std::map<sched::RequestId, Announced> requests_;
   std::map<sched::SequenceId, Sequence> sequences_;
 };

@@ -61,6 +61,13 @@ std::string Scheduler::audit() const {
         holders[block]++;
       }
     }
+    const int64_t known = sequence.request.prompt_tokens + sequence.generated;
+    if (sequence.published * config_.block_tokens > known) {
+      return fmt::format("sequence {} publishes tokens that it only guesses", value(id));
+    }
+    if (sequence.planned > sequence.tokens() + sequence.drafts_in_flight) {
+      return fmt::format("sequence {} counts rows that were rejected", value(id));
+    }
     const Rank rank{sequence.tag, id};
     if (running_.contains(rank) == waiting_.contains(rank)) {
       return fmt::format("sequence {} neither waits nor runs", value(id));

@@ -64,6 +64,7 @@ StepPlan Scheduler::schedule(const StepInput& input) {
   computing_.clear();
   plan_running(plan, budget);
   admit(plan, budget);
+  plan_drafts(plan, budget);
   // Only now: rows of this very plan may not read what other rows of it write.
   for (const Rank& rank : running_) publish(sequences_.at(rank.id));
 
@@ -91,9 +92,11 @@ void Scheduler::complete(const StepResult& result) {
 
 void Scheduler::accept(Sequence& sequence, const SequenceResult& result) {
   const auto tokens = static_cast<int64_t>(result.tokens.size());
-  CHECK(tokens <= sequence.yields_in_flight, "more tokens than were planned");
+  CHECK(tokens <= sequence.yields_in_flight + sequence.drafts_in_flight,
+        "more tokens than were planned");
   sequence.generated += tokens;
-  sequence.yields_in_flight -= tokens;
+  settle_drafts(sequence, tokens);
+  sequence.drafts_offered = result.drafts;
   CHECK(sequence.generated < sequence.request.max_tokens || result.finished.has_value(),
         "a sequence at its limit must finish");
   std::vector<BlockHash>& hashes = sequence.request.block_hashes;
@@ -223,13 +226,7 @@ void Scheduler::add_step(Sequence& sequence, int64_t rows, bool all_logits, Step
                     .rows = rows,
                     .yields_token = rows == sequence.rows_left(),
                     .all_logits = all_logits};
-  for (size_t g = 0; g < sequence.tables.size(); g++) {
-    std::vector<int64_t>& frames = step.frames.emplace_back();
-    for (size_t i = 0; i < sequence.tables[g].size(); i++) {
-      const bool dropped = std::cmp_less(i, sequence.dropped[g]);
-      frames.push_back(dropped ? -1 : blocks_.frame(sequence.tables[g][i]));
-    }
-  }
+  list_frames(sequence, step);
   const std::vector<BlockHash>& hashes = sequence.request.block_hashes;
   for (int64_t i = sequence.planned / config_.block_tokens;
        i < (sequence.planned + rows) / config_.block_tokens; i++) {

@@ -40,11 +40,13 @@ struct SchedulerConfig {
 /// Counters since the start.
 struct SchedulerStats {
   int64_t preemptions = 0;
-  int64_t solo_starts = 0;    // of sequences that got the pool to themselves
-  int64_t forks = 0;          // sequences that started on another one's blocks
-  int64_t block_copies = 0;   // because a shared block was to be written
-  int64_t prompt_tokens = 0;  // of sequences at each start, also after a preemption
-  int64_t cached_tokens = 0;  // of these, found in the prefix cache
+  int64_t solo_starts = 0;      // of sequences that got the pool to themselves
+  int64_t forks = 0;            // sequences that started on another one's blocks
+  int64_t block_copies = 0;     // because a shared block was to be written
+  int64_t prompt_tokens = 0;    // of sequences at each start, also after a preemption
+  int64_t cached_tokens = 0;    // of these, found in the prefix cache
+  int64_t drafts = 0;           // rows of guessed tokens
+  int64_t accepted_drafts = 0;  // of these, the model's own tokens
 
   bool operator==(const SchedulerStats&) const = default;
 };
@@ -89,6 +91,8 @@ class Scheduler {
     int64_t logits_planned = 0;    // positions given to plans ever, where all logits are wanted
     int64_t generated = 0;         // tokens accepted
     int64_t yields_in_flight = 0;  // tokens that plans under way will yield
+    int64_t drafts_offered = 0;    // guesses at what follows the tokens known
+    int64_t drafts_in_flight = 0;  // counted in `planned` until their plan completes
     int64_t published = 0;         // leading blocks offered to the prefix index
     PlanId last_plan{};
     PlanId prompt_plan{};                        // the one that computes the prompt's last row
@@ -98,8 +102,11 @@ class Scheduler {
     Rank rank() const { return {tag, id}; }
     /// Tokens known or on their way.
     int64_t tokens() const { return request.prompt_tokens + generated + yields_in_flight; }
-    /// Rows that could run now: the last token's row is wanted only if another one may follow.
-    int64_t rows_left() const { return tokens() > request.positions() ? 0 : tokens() - planned; }
+    /// Rows that could run now: the last token's row is wanted only if another one may follow, and
+    /// none while it is open how many drafts are right.
+    int64_t rows_left() const {
+      return drafts_in_flight > 0 || tokens() > request.positions() ? 0 : tokens() - planned;
+    }
   };
   struct Budget {
     int64_t rows = 0;
@@ -121,6 +128,13 @@ class Scheduler {
   void admit(StepPlan& plan, Budget& budget);
   void plan_rows(Sequence& sequence, StepPlan& plan, Budget& budget);
   void add_step(Sequence& sequence, int64_t rows, bool all_logits, StepPlan& plan, Budget& budget);
+
+  // Guessed tokens (drafting.cc).
+  void plan_drafts(StepPlan& plan, Budget& budget);
+  void add_drafts(Sequence& sequence, SequenceStep& step, Budget& budget);
+  int64_t hold_for_drafts(Sequence& sequence, int64_t from, int64_t most);
+  void settle_drafts(Sequence& sequence, int64_t tokens);
+  void list_frames(const Sequence& sequence, SequenceStep& step) const;
 
   // Starting and stopping (placing.cc).
   bool start(Sequence& sequence, const StepPlan& plan);

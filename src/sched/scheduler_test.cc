@@ -431,7 +431,7 @@ TEST(Serialize, KeepsEveryField) {
   const auto sequence = static_cast<SequenceId>(8);
   const StepResult result{
       static_cast<PlanId>(2),
-      {{sequence, {4, 5}, std::nullopt, hashes(9, 2)}, {sequence, {}, FinishReason::kStop, {}}}};
+      {{sequence, {4, 5}, std::nullopt, hashes(9, 2), 3}, {sequence, {}, FinishReason::kStop, {}}}};
   expect_round_trip(StepInput{.now_us = 7,
                               .arrivals = {made},
                               .cancels = {made.id},
@@ -448,7 +448,7 @@ TEST(Serialize, KeepsEveryField) {
                              .freed = {{1, static_cast<BlockId>(2), 3}},
                              .allocated = {{0, static_cast<BlockId>(4), 5}},
                              .copies = {{1, 6, 7}},
-                             .sequences = {{sequence, 1, 2, true, true, {{-1, 3}, {}}}}},
+                             .sequences = {{sequence, 1, 3, true, true, 2, {{-1, 3}, {}}}}},
                     step_plan_from_json);
 }
 
@@ -471,9 +471,10 @@ TEST(Serialize, DescribesAPlanInALine) {
                       .sequences = {{.sequence = static_cast<SequenceId>(2),
                                      .first_position = 8,
                                      .rows = 2,
-                                     .yields_token = true}}};
+                                     .yields_token = true,
+                                     .drafts = 1}}};
   EXPECT_EQ(describe(plan),
-            "plan 3: 2 rows (0 admitted, 0 preempted, 0 blocks taken, 0 freed); 2@8+2*");
+            "plan 3: 2 rows (0 admitted, 0 preempted, 0 blocks taken, 0 freed); 2@8+2*~1");
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ Result<FinishReason> parse_finish_reason(const std::string& name) {
 Json write_sequence_result(const SequenceResult& result) {
   Json json = {{"sequence", value(result.sequence)},
                {"tokens", result.tokens},
+               {"drafts", result.drafts},
                {"block_hashes", write_list(result.block_hashes, write_hash)}};
   if (result.finished) json["finished"] = finish_reason_name(*result.finished);
   return json;
@@ -108,6 +109,7 @@ Result<SequenceResult> read_sequence_result(const Json& json) {
     result.finished = TRY(parse_finish_reason(*name));
   }
   result.block_hashes = TRY(read_list<BlockHash>(json, "block_hashes", read_hash));
+  result.drafts = TRY(get_int(json, "drafts", 0, kMaxToken));
   return result;
 }
 
@@ -173,6 +175,7 @@ Json write_step(const SequenceStep& step) {
           {"rows", step.rows},
           {"yields_token", step.yields_token},
           {"all_logits", step.all_logits},
+          {"drafts", step.drafts},
           {"frames", step.frames}};
 }
 
@@ -195,6 +198,7 @@ Result<SequenceStep> read_step(const Json& json) {
   step.rows = TRY(get_int(json, "rows", 1, kMaxToken));
   step.yields_token = TRY(get_bool(json, "yields_token"));
   step.all_logits = TRY(get_bool(json, "all_logits"));
+  step.drafts = TRY(get_int(json, "drafts", 0, step.rows - 1));
   step.frames = TRY(read_list<std::vector<int64_t>>(json, "frames", read_frames));
   return step;
 }
@@ -298,6 +302,7 @@ std::string describe(const StepPlan& plan) {
   for (const SequenceStep& step : plan.sequences) {
     text += fmt::format("; {}@{}+{}{}", value(step.sequence), step.first_position, step.rows,
                         step.yields_token ? "*" : "");
+    if (step.drafts > 0) text += fmt::format("~{}", step.drafts);
   }
   return text;
 }

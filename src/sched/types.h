@@ -58,6 +58,7 @@ struct SequenceResult {
   std::vector<int32_t> tokens{};           // accepted, in order; may be fewer than planned
   std::optional<FinishReason> finished{};  // set: no further row of the sequence will be used
   std::vector<BlockHash> block_hashes{};   // of the blocks that these tokens filled
+  int64_t drafts = 0;  // guesses at the tokens that follow: rows that the next step may add
 
   bool operator==(const SequenceResult&) const = default;
 };
@@ -95,6 +96,9 @@ struct SequenceStep {
   int64_t rows = 0;
   bool yields_token = false;  // the last row's logits choose the sequence's next token
   bool all_logits = false;
+  /// How many of the rows, the last ones, are guesses. Their logits and those of the row before
+  /// them choose one token more for every guess that turns out right, until the first wrong one.
+  int64_t drafts = 0;
   /// Per KV group, by position / block_tokens: the frame of each block up to the last row's; -1 =
   /// dropped.
   std::vector<std::vector<int64_t>> frames{};

@@ -78,6 +78,8 @@ Total run_all(const Args& args) {
       total.sum.solo_starts += outcome.solo_starts;
       total.sum.forks += outcome.forks;
       total.sum.cached_tokens += outcome.cached_tokens;
+      total.sum.drafts += outcome.drafts;
+      total.sum.accepted_drafts += outcome.accepted_drafts;
       if (outcome.fault.empty()) continue;
       total.violations++;
       fmt::print("seed {}, step {}: {}\n", seed, outcome.steps, outcome.fault);
@@ -102,8 +104,9 @@ int run(const std::vector<std::string_view>& words) {
   const Outcome& sum = total.sum;
   fmt::print(
       "{} requests, {} steps, {} preemptions, {} starts alone, {} forks, {} tokens from the "
-      "cache\n",
-      sum.requests, sum.steps, sum.preemptions, sum.solo_starts, sum.forks, sum.cached_tokens);
+      "cache, {} drafts, {} of them right\n",
+      sum.requests, sum.steps, sum.preemptions, sum.solo_starts, sum.forks, sum.cached_tokens,
+      sum.drafts, sum.accepted_drafts);
   fmt::print("{} seeds, {} violations\n", args->to - args->from, total.violations);
   return total.violations == 0 ? 0 : 1;
 }

@@ -13,7 +13,8 @@ using sched::BlockPlace;
 using sched::SequenceStep;
 using sched::StepPlan;
 
-Shadow::Shadow(sched::SchedulerConfig config) : config_(std::move(config)) {
+Shadow::Shadow(sched::SchedulerConfig config, int64_t most_drafts)
+    : config_(std::move(config)), most_drafts_(most_drafts) {
   for (const sched::GroupShape& group : config_.groups) {
     const auto frames = static_cast<size_t>(config_.slabs * group.frames_per_slab);
     content_.emplace_back(frames * static_cast<size_t>(config_.block_tokens), 0);
@@ -87,7 +88,7 @@ void Shadow::move_frames(const StepPlan& plan) {
 void Shadow::check_limits(const StepPlan& plan) {
   int64_t logits = 0;
   for (const SequenceStep& step : plan.sequences) {
-    logits += step.all_logits ? step.rows : (step.yields_token ? 1 : 0);
+    logits += step.all_logits ? step.rows : (step.yields_token ? 1 + step.drafts : 0);
     if (step.rows > config_.prefill_chunk) blame("a chunk is too long");
   }
   if (plan.rows() > config_.max_batched_tokens) blame("too many rows");
@@ -98,15 +99,17 @@ void Shadow::check_limits(const StepPlan& plan) {
 // Rows continue where the sequence stands; every position's logits come once.
 void Shadow::check_rows(const SequenceStep& step, Sequence& sequence) {
   if (sequence.over) return;  // planned before it stopped
-  const int64_t end = step.first_position + step.rows;
+  const int64_t end = step.first_position + step.rows - step.drafts;
   const auto tokens = static_cast<int64_t>(sequence.chain.size());
   if (sequence.computed >= 0 && step.first_position != sequence.computed) {
     blame(fmt::format("sequence {} skips rows", value(step.sequence)));
   }
-  if (step.rows < 1 || end > tokens) blame("rows of tokens that are not there");
+  if (end <= step.first_position || end > tokens) blame("rows of tokens that are not there");
+  if (step.drafts > (step.yields_token ? sequence.drafts : 0)) blame("drafts that nobody offered");
   if (step.yields_token != (end == tokens)) blame("a token yielded at the wrong place");
   sequence.computed = end;
   const sched::Request& request = requests_.at(sequence.request).request;
+  if (end + step.drafts > request.positions()) blame("drafts beyond the last token");
   if (!request.all_logits || sequence.choice > 0) return;
   const bool fresh = end > sequence.logits_computed;
   if (step.all_logits != fresh || (fresh && step.first_position != sequence.logits_computed)) {
@@ -155,9 +158,11 @@ void Shadow::check_writers(const StepPlan& plan) {
   }
 }
 
+// Guesses are written as what they are: nothing that anybody may read as a token.
 void Shadow::write(const SequenceStep& step, const Sequence& sequence) {
-  const int64_t end =
-      std::min(step.first_position + step.rows, static_cast<int64_t>(sequence.chain.size()));
+  const auto tokens = static_cast<int64_t>(sequence.chain.size());
+  const int64_t last = step.first_position + step.rows;
+  const int64_t end = step.drafts > 0 ? last : std::min(last, tokens);
   for (size_t g = 0; g < step.frames.size(); g++) {
     for (int64_t p = step.first_position; p < end; p++) {
       const int64_t frame = step.frames[g][static_cast<size_t>(p / config_.block_tokens)];
@@ -165,34 +170,58 @@ void Shadow::write(const SequenceStep& step, const Sequence& sequence) {
         blame("a row is written to a freed block");
         return;
       }
-      content(g, frame)[p % config_.block_tokens] = sequence.chain[static_cast<size_t>(p)];
+      const auto at = static_cast<size_t>(p);
+      const uint64_t guess = mix(sequence.chain.back(), at);
+      content(g, frame)[p % config_.block_tokens] = p < tokens ? sequence.chain[at] : guess;
     }
   }
 }
 
 void Shadow::yield(const SequenceStep& step, Sequence& sequence, sched::StepResult& result) {
   if (!step.yields_token || sequence.over) return;
-  const SimRequest& request = requests_.at(sequence.request);
-  const auto who = static_cast<uint64_t>(value(sequence.request) * 1000 + sequence.choice);
   const auto full = static_cast<int64_t>(sequence.chain.size()) / config_.block_tokens;
-  sequence.chain.push_back(mix(sequence.chain.back(), request.repeatable ? 7 : 1000 + who));
   sched::SequenceResult& made = result.sequences.emplace_back();
   made.sequence = step.sequence;
-  made.tokens = {1};
+  const auto luck = static_cast<int64_t>(mix(sequence.chain.back(), 21) % 8);
+  const int64_t right = std::min(step.drafts, luck);
+  for (int64_t i = 0; add_token(sequence, made) && i < right; i++) accept_draft(step, sequence);
   made.block_hashes = block_hashes(sequence.chain, config_.block_tokens, full);
+  made.drafts = static_cast<int64_t>(mix(sequence.chain.back(), 22) %
+                                     static_cast<uint64_t>(most_drafts_ + 1));
+  sequence.drafts = made.drafts;
+  if (!made.finished) return;
+  sequence.over = true;
+  if (cancelled_.contains(sequence.request)) return;
+  answers_.push_back(sequence.chain);
+  if (--left_.at(sequence.request) == 0) ended_++;
+}
+
+// False: it was the last one.
+bool Shadow::add_token(Sequence& sequence, sched::SequenceResult& made) {
+  const SimRequest& request = requests_.at(sequence.request);
+  const auto who = static_cast<uint64_t>(value(sequence.request) * 1000 + sequence.choice);
+  sequence.chain.push_back(mix(sequence.chain.back(), request.repeatable ? 7 : 1000 + who));
+  made.tokens.push_back(1);
   const int64_t generated =
       static_cast<int64_t>(sequence.chain.size()) - request.request.prompt_tokens;
   if (generated == request.request.max_tokens) {
     made.finished = sched::FinishReason::kLength;
   } else if (generated == request.stop_after[static_cast<size_t>(sequence.choice)]) {
     made.finished = sched::FinishReason::kStop;
-  } else {
-    return;
   }
-  sequence.over = true;
-  if (cancelled_.contains(sequence.request)) return;
-  answers_.push_back(sequence.chain);
-  if (--left_.at(sequence.request) == 0) ended_++;
+  return !made.finished;
+}
+
+// The next row's token was guessed and is the sequence's own: what the row wrote is valid.
+void Shadow::accept_draft(const SequenceStep& step, Sequence& sequence) {
+  const int64_t p = sequence.computed++;
+  if (requests_.at(sequence.request).request.all_logits && sequence.choice == 0) {
+    sequence.logits_computed = std::max(sequence.logits_computed, sequence.computed);
+  }
+  for (size_t g = 0; g < step.frames.size(); g++) {
+    const int64_t frame = step.frames[g][static_cast<size_t>(p / config_.block_tokens)];
+    content(g, frame)[p % config_.block_tokens] = sequence.chain[static_cast<size_t>(p)];
+  }
 }
 
 }  // namespace strata::sim

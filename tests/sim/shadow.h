@@ -16,7 +16,8 @@ namespace strata::sim {
 
 class Shadow {
  public:
-  explicit Shadow(sched::SchedulerConfig config);
+  /// `most_drafts`: guesses that a sequence offers at most.
+  Shadow(sched::SchedulerConfig config, int64_t most_drafts);
 
   void add(const SimRequest& request) { requests_[request.request.id] = request; }
   /// The request does not count as ended; rows planned before still run.
@@ -37,6 +38,7 @@ class Shadow {
     Chain chain;
     int64_t computed = -1;        // -1: starts anywhere
     int64_t logits_computed = 0;  // where all are wanted
+    int64_t drafts = 0;           // offered
     bool over = false;            // its answer is whole
   };
 
@@ -48,10 +50,13 @@ class Shadow {
   void write(const sched::SequenceStep& step, const Sequence& sequence);
   void check_writers(const sched::StepPlan& plan);
   void yield(const sched::SequenceStep& step, Sequence& sequence, sched::StepResult& result);
+  bool add_token(Sequence& sequence, sched::SequenceResult& made);
+  void accept_draft(const sched::SequenceStep& step, Sequence& sequence);
   uint64_t* content(size_t group, int64_t frame);
   int64_t first_read(size_t group, int64_t position) const;
 
   sched::SchedulerConfig config_;
+  int64_t most_drafts_;
   std::vector<std::vector<uint64_t>> content_;  // per group: [frame][token]; 0 = nothing sensible
   std::vector<std::vector<bool>> taken_;        // per group: [frame]
   std::vector<std::vector<int64_t>> in_slab_;   // per group: frames taken, by slab

@@ -67,7 +67,7 @@ class Run {
 Run::Run(uint64_t seed, sched::Plant plant)
     : traffic_(seed),
       scheduler_(*sched::Scheduler::create_planted(traffic_.config(), plant)),
-      shadow_(traffic_.config()) {}
+      shadow_(traffic_.config(), traffic_.most_drafts()) {}
 
 Outcome Run::go() {
   int64_t most_steps = 2000;
@@ -97,6 +97,8 @@ Outcome Run::go() {
   outcome_.solo_starts = stats.solo_starts;
   outcome_.forks = stats.forks;
   outcome_.cached_tokens = stats.cached_tokens;
+  outcome_.drafts = stats.drafts;
+  outcome_.accepted_drafts = stats.accepted_drafts;
   return outcome_;
 }
 

@@ -17,6 +17,8 @@ struct Outcome {
   int64_t solo_starts = 0;
   int64_t forks = 0;
   int64_t cached_tokens = 0;
+  int64_t drafts = 0;
+  int64_t accepted_drafts = 0;
 };
 
 /// The same for the same arguments on every machine.

@@ -24,7 +24,9 @@ std::vector<sched::BlockHash> block_hashes(const Chain& chain, int64_t block_tok
   return hashes;
 }
 
-Traffic::Traffic(uint64_t seed) : random_(mix(seed, 0)), seed_(seed), config_(make_config()) {}
+Traffic::Traffic(uint64_t seed) : random_(mix(seed, 0)), seed_(seed), config_(make_config()) {
+  if (chance(60)) most_drafts_ = 1 + draw(8);
+}
 
 int64_t Traffic::draw(int64_t bound) {
   return static_cast<int64_t>(random_() % static_cast<uint64_t>(bound));

@@ -36,6 +36,8 @@ class Traffic {
   void finished(Chain answer);
   /// Below `bound` >= 1.
   int64_t draw(int64_t bound);
+  /// Guesses that a sequence offers at most after a token; 0: this run does without.
+  int64_t most_drafts() const { return most_drafts_; }
   bool chance(int64_t percent) { return draw(100) < percent; }
 
  private:
@@ -45,6 +47,7 @@ class Traffic {
   std::mt19937_64 random_;
   uint64_t seed_;
   sched::SchedulerConfig config_;
+  int64_t most_drafts_ = 0;
   int64_t last_request_ = 0;
   std::vector<Chain> prompts_;  // some of those sent
   std::vector<Chain> answers_;  // some of those finished
