@@ -21,6 +21,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
                                                    opened.checkpoint(), opened.plan(), options));
   // After loading: its threads and the pool's would share cores.
   worker->pool_ = TRY(ComputePool::create(config.threads));
+  worker->masks_ = TRY(MaskAhead::create());
   const int64_t weight_bytes = weights.memory.bytes();
   worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
       *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
@@ -80,11 +81,22 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   });
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
+  masks_->start(guided(plan));
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
   publish_logits(plan);
   publish_prompt_logprobs(plan);
+  masks_->finish(*pool_);
   accept(plan, draw_tokens(plan), output);
   return output;
+}
+
+std::vector<sampling::DecodeState*> Worker::guided(const sched::StepPlan& plan) {
+  std::vector<sampling::DecodeState*> states;
+  for (const sched::SequenceStep& step : plan.sequences) {
+    sampling::DecodeState& state = sequences_.at(step.sequence).state;
+    if (step.yields_token && state.guide() != nullptr) states.push_back(&state);
+  }
+  return states;
 }
 
 std::string Worker::rest_of_text(sched::SequenceId id) {

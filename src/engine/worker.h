@@ -18,6 +18,7 @@
 #include "device/device.h"
 #include "engine/batch.h"
 #include "engine/block_chain.h"
+#include "engine/mask_ahead.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "kernels/kernel_table.h"
@@ -116,6 +117,7 @@ class Worker {
   void admit(const sched::Admission& admission);
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
+  std::vector<sampling::DecodeState*> guided(const sched::StepPlan& plan);
   void publish_logits(const sched::StepPlan& plan);
   void publish_prompt_logprobs(const sched::StepPlan& plan);
   std::vector<Draw> draw_tokens(const sched::StepPlan& plan);
@@ -137,6 +139,7 @@ class Worker {
   Batch batch_;
   std::map<sched::RequestId, Announced> requests_;
   std::map<sched::SequenceId, Sequence> sequences_;
+  std::unique_ptr<MaskAhead> masks_;  // last in, first out: its thread uses sequences
 };
 
 }  // namespace strata::engine
