@@ -168,6 +168,7 @@ void DraftModel::guess(const sched::StepPlan& plan, std::vector<Lane>& lanes) {
                                     [](const Lane& other) { return other.task->sequence; });
     auto* row = reinterpret_cast<float*>(logits_.data()) +
                 static_cast<size_t>(batch_.first_logit(i)) * vocab;
+    lane.state.prepare_mask();
     const auto drawn =
         sampling::sample({row, vocab}, lane.state, scratch_[static_cast<size_t>(thread)]);
     lane.over = !drawn;

@@ -22,6 +22,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
                                                    opened.checkpoint(), opened.plan(), options));
   // After loading: its threads and the pool's would share cores.
   worker->pool_ = TRY(ComputePool::create(config.threads));
+  worker->masks_ = TRY(MaskAhead::create());
   const int64_t weight_bytes = weights.memory.bytes();
   worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
       *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
@@ -96,8 +97,10 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   build_batch(plan);
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
+  masks_->start(guided(plan));
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
   publish_prompt_logprobs(plan);
+  masks_->finish(*pool_);
   for (std::vector<Draw> draws = first_draws(plan, output); !draws.empty();) {
     draw_tokens(plan, draws);
     draws = accept(plan, std::move(draws), output);
@@ -105,6 +108,15 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   publish_logits(plan, output);
   offer_drafts(output);
   return output;
+}
+
+std::vector<sampling::DecodeState*> Worker::guided(const sched::StepPlan& plan) {
+  std::vector<sampling::DecodeState*> states;
+  for (const sched::SequenceStep& step : plan.sequences) {
+    sampling::DecodeState& state = sequences_.at(step.sequence).state;
+    if (step.yields_token && state.guide() != nullptr) states.push_back(&state);
+  }
+  return states;
 }
 
 // Guesses stand behind a sequence's tokens while the batch is written, and only then.
@@ -220,7 +232,8 @@ std::vector<Worker::Draw> Worker::first_draws(const sched::StepPlan& plan,
 void Worker::draw_tokens(const sched::StepPlan& plan, std::vector<Draw>& draws) {
   pool_->run(static_cast<int64_t>(draws.size()), [&](int64_t item, int thread) {
     Draw& draw = draws[static_cast<size_t>(item)];
-    const Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
+    Sequence& sequence = sequences_.at(plan.sequences[draw.index].sequence);
+    sequence.state.prepare_mask();  // there already, but for rows behind a right guess
     draw.sampled = sampling::sample(logits_of(draw.index, draw.row), sequence.state,
                                     scratch_[static_cast<size_t>(thread)]);
   });

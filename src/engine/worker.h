@@ -19,6 +19,7 @@
 #include "engine/batch.h"
 #include "engine/block_chain.h"
 #include "engine/drafter.h"
+#include "engine/mask_ahead.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "kernels/kernel_table.h"
@@ -123,6 +124,7 @@ class Worker {
   void move_blocks(const sched::StepPlan& plan);
   void run_copies(const sched::StepPlan& plan);
   void build_batch(const sched::StepPlan& plan);
+  std::vector<sampling::DecodeState*> guided(const sched::StepPlan& plan);
   void publish_logits(const sched::StepPlan& plan, const StepOutput& output);
   void publish_prompt_logprobs(const sched::StepPlan& plan);
   std::vector<Draw> first_draws(const sched::StepPlan& plan, StepOutput& output) const;
@@ -149,6 +151,7 @@ class Worker {
   std::unique_ptr<Drafter> drafter_;  // null: no speculation
   std::map<sched::RequestId, Announced> requests_;
   std::map<sched::SequenceId, Sequence> sequences_;
+  std::unique_ptr<MaskAhead> masks_;  // last in, first out: its thread uses sequences
 };
 
 }  // namespace strata::engine

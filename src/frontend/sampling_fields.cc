@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "frontend/structured.h"
 
 namespace strata::frontend {
 namespace {
@@ -102,6 +103,11 @@ constexpr ConfigField kFields[] = {
      .unit = "TEXT/LIST",
      .help =
          "texts, or lists of ids, that the answer never holds as these tokens: [\"a\", [5, 7]]"},
+    {.name = "structured-outputs",
+     .unit = "OBJECT",
+     .help =
+         "only what this allows: {\"json\": a JSON schema}, {\"regex\": \"[0-9]+\"}, {\"choice\": "
+         "[\"yes\", \"no\"]}, {\"grammar\": in Lark} or {\"json_object\": true}"},
     {.name = "seed",
      .kind = FieldKind::kInteger,
      .fallback = "random",
@@ -126,7 +132,7 @@ constexpr ConfigField kFields[] = {
     {.name = "echo", .kind = FieldKind::kSwitch, .help = "the text begins with the prompt"},
 };
 
-constexpr JsonLimits kFlagLimits = {.max_bytes = 1 << 20, .max_depth = 4, .max_values = 100'000};
+constexpr JsonLimits kFlagLimits = {.max_bytes = 1 << 20, .max_depth = 64, .max_values = 100'000};
 
 std::string field_name(std::string_view flag) {
   std::string name(flag);
@@ -140,7 +146,7 @@ Result<Json> text_value(const ConfigField& field, const std::string& text) {
   if (list) return parse_json(text, fmt::format("--{}", field.name), kFlagLimits);
   if (field.unit == "TEXT/LIST") return Json::array({text});
   return fail(Code::kInvalidArgument, fmt::format("--{}", field.name), fmt::format("\"{}\"", text),
-              field.unit == "LIST" ? "a JSON list of ids: [1, 2]" : "a JSON object: {\"50\": -1}");
+              field.unit == "LIST" ? "a JSON list of ids: [1, 2]" : "a JSON object: {...}");
 }
 
 template <class T>
@@ -246,8 +252,9 @@ Result<void> read_filters(const Json& fields, const model::GenerationDefaults& d
 FieldList sampling_fields() { return kFields; }
 
 bool is_sampling_field(std::string_view key) {
-  return std::ranges::any_of(
-      kFields, [&](const ConfigField& field) { return field_name(field.name) == key; });
+  return key == kResponseFormat || std::ranges::any_of(kFields, [&](const ConfigField& field) {
+           return field_name(field.name) == key;
+         });
 }
 
 Result<Json> sampling_values(const FieldValues& values) {
@@ -281,6 +288,7 @@ Result<Ask> read_ask(const Json& fields, const TextCodec& codec,
   set_if(params.min_tokens, TRY(optional_int(fields, "min_tokens", 0, kMost)));
   params.stop_token_ids = TRY(read_ids(fields, "stop_token_ids"));
   params.stop = TRY(read_stops(fields));
+  params.grammar = TRY(read_grammar(fields, codec));
   set_if(params.include_stop, TRY(optional_bool(fields, "include_stop_str_in_output")));
   params.logprobs = TRY(optional_int(fields, "logprobs", 0, sampling::kMaxLogprobs));
   params.prompt_logprobs = TRY(optional_int(fields, "prompt_logprobs", 0, sampling::kMaxLogprobs));

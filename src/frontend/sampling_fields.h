@@ -16,7 +16,8 @@
 
 namespace strata::frontend {
 
-/// Flags; the field of a row has the same name with "_" for "-".
+/// Flags; the field of a row has the same name with "_" for "-". Rows may also have OpenAI's
+/// response_format (structured.h).
 FieldList sampling_fields();
 bool is_sampling_field(std::string_view key);
 

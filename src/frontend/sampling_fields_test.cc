@@ -13,7 +13,7 @@ namespace {
 TextCodec codec() {
   checkpoint::ModelDocuments documents;
   documents.tokenizer = text::byte_level_json();
-  return TextCodec::create(documents, 1 << 20).value();
+  return TextCodec::create(documents, 320).value();
 }
 
 Result<Ask> ask(const std::string& fields, const model::GenerationDefaults& defaults = {}) {
@@ -44,6 +44,7 @@ TEST(SamplingFields, AreTheSameFromFlagsAndRows) {
                                                  {"logit-bias", "{\"50\": -100, \"2\": 5.5}"},
                                                  {"allowed-token-ids", "[1, 2]"},
                                                  {"bad-words", "[[5, 7], \"a\"]"},
+                                                 {"structured-outputs", "{\"regex\": \"a+\"}"},
                                                  {"seed", "9"},
                                                  {"logprobs", "20"},
                                                  {"prompt-logprobs", "0"},
@@ -80,6 +81,7 @@ TEST(SamplingFields, AreTheSameFromFlagsAndRows) {
   EXPECT_EQ(p.bad_words[0], (std::vector<int32_t>{5, 7}));
   EXPECT_EQ(codec().decode(p.bad_words[1]).value(), "a");
   EXPECT_EQ(codec().decode(p.bad_words[2]).value(), " a");
+  EXPECT_TRUE(p.grammar);
   EXPECT_EQ(p.seed, 9u);
   EXPECT_EQ(p.logprobs, 20);
   EXPECT_EQ(p.prompt_logprobs, 0);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "text/special.h"
@@ -40,9 +41,15 @@ Result<void> needs(bool there, const char* what, const char* hint) {
 
 }  // namespace
 
+struct TextCodec::Guides {
+  std::mutex mutex;
+  std::optional<text::GuideFactory> factory = {};
+};
+
 Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents, int64_t vocab) {
   TextCodec codec;
   codec.vocab_ = vocab;
+  codec.guides_ = std::make_shared<Guides>();
   if (!documents.tokenizer) return codec;
   codec.tokenizer_ = TRY(text::Tokenizer::from_json(*documents.tokenizer));
   codec.bos_token_ = TRY(special_token(documents, "bos_token"));
@@ -118,6 +125,16 @@ Result<std::vector<std::vector<int32_t>>> TextCodec::spellings(std::string_view 
     if (!ids.empty() && std::ranges::find(made, ids) == made.end()) made.push_back(std::move(ids));
   }
   return made;
+}
+
+Result<text::Grammar> TextCodec::compile(text::GrammarKind kind, std::string_view source) const {
+  TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so its tokens have no text",
+            "leave out structured_outputs and response_format"));
+  std::unique_lock lock(guides_->mutex);
+  if (!guides_->factory) guides_->factory = TRY(text::GuideFactory::create(*tokenizer_, vocab_));
+  const text::GuideFactory factory = *guides_->factory;
+  lock.unlock();
+  return factory.compile(kind, source);
 }
 
 std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {

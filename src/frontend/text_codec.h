@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "model/config.h"
 #include "text/chat_template.h"
 #include "text/detokenizer.h"
+#include "text/guide.h"
 #include "text/tokenizer.h"
 
 namespace strata::frontend {
@@ -38,6 +40,9 @@ class TextCodec {
   Result<std::string> token_text(int32_t id) const;
   /// The token sequences that write a word at the start of a text and after a space, for bad_words.
   Result<std::vector<std::vector<int32_t>>> spellings(std::string_view word) const;
+  /// A grammar over the model's ids. The first call makes the vocabulary's factory, half a second
+  /// for 100,000 ids. kUnsupported without a tokenizer.
+  Result<text::Grammar> compile(text::GrammarKind kind, std::string_view source) const;
   /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.
   std::optional<text::Detokenizer> detokenizer(bool continues) const;
   /// Ids that end a sequence: the model's and the tokenizer's EOS.
@@ -51,6 +56,8 @@ class TextCodec {
   std::optional<text::ChatTemplate> template_;
   std::optional<std::string> bos_token_;
   std::optional<std::string> eos_token_;
+  struct Guides;
+  std::shared_ptr<Guides> guides_;  // shared by copies
 };
 
 }  // namespace strata::frontend

@@ -22,6 +22,7 @@ std::shared_ptr<const DecodeRequest> make_decode_request(SamplingParams params,
                                                          std::span<const int32_t> prompt,
                                                          std::vector<int32_t> stop_ids) {
   auto made = std::make_shared<DecodeRequest>();
+  made->end_ids = sorted_set(stop_ids);
   std::ranges::copy(params.stop_token_ids, std::back_inserter(stop_ids));
   made->stop_ids = sorted_set(std::move(stop_ids));
   made->allowed_ids = sorted_set(params.allowed_token_ids);
@@ -38,7 +39,9 @@ DecodeState::DecodeState(std::shared_ptr<const DecodeRequest> request,
       fresh_(std::move(detokenizer)),
       detokenizer_(fresh_),
       matcher_(request_->stops),
-      choice_(request_->params.choice) {}
+      choice_(request_->params.choice) {
+  if (params().grammar) guide_.emplace(*params().grammar);
+}
 
 void DecodeState::count(int32_t token) {
   const auto at = std::ranges::lower_bound(counts_, token, {}, &Count::id);
@@ -65,14 +68,26 @@ DecodeState::Committed DecodeState::match(std::string_view text, bool last) {
 DecodeState::Committed DecodeState::commit(int32_t token) {
   generated_.push_back(token);
   count(token);
-  const bool ends = stops_count() && std::ranges::binary_search(request_->stop_ids, token);
+  const bool ends =
+      (stops_count() || must_end()) && std::ranges::binary_search(request_->stop_ids, token);
+  guide_past(token);
+  // Without an end token to wait for, a whole text is all there is.
+  const bool whole = must_end() && request_->end_ids.empty();
   std::string text;
   if (detokenizer_ && (!ends || params().include_stop)) text = detokenizer_->append(token);
-  if (!ends) return match(text, false);
+  if (!ends && !whole) return match(text, false);
   if (detokenizer_) text += detokenizer_->flush();
   Committed made = match(text, true);
   made.stopped = true;
   return made;
+}
+
+void DecodeState::guide_past(int32_t token) {
+  if (guide_ && !std::ranges::binary_search(request_->end_ids, token)) guide_->commit(token);
+}
+
+void DecodeState::prepare_mask() {
+  if (guide_) guide_->compute_mask();
 }
 
 DecodeState::Committed DecodeState::finish() {

@@ -1,6 +1,7 @@
 // What sampling must remember of one sequence: the tokens it generated, how often, its text and the
-// stops in it. Between the sampler, which reads it, and the worker, which commits a token a step to
-// it. A value: a copy forks the sequence, truncate() takes tokens back. It chooses nothing.
+// stops in it, its place in a grammar. Between the sampler, which reads it, and the worker, which
+// commits a token a step to it. A value: a copy forks the sequence, truncate() takes tokens back.
+// It chooses nothing.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "sampling/params.h"
 #include "sampling/stop_strings.h"
 #include "text/detokenizer.h"
+#include "text/guide.h"
 
 namespace strata::sampling {
 
@@ -21,6 +23,7 @@ namespace strata::sampling {
 struct DecodeRequest {
   SamplingParams params;
   std::vector<int32_t> stop_ids;
+  std::vector<int32_t> end_ids;  // of stop_ids the model's own: what ends a text that is whole
   std::vector<int32_t> allowed_ids;
   std::vector<int32_t> prompt_ids;
   int64_t prompt_tokens = 0;
@@ -42,7 +45,7 @@ class DecodeState {
   /// What became certain with a token, or at the end.
   struct Committed {
     std::string text;
-    bool stopped = false;             // by a stop id or a stop string
+    bool stopped = false;             // by a stop id, a stop string or the end of the grammar
     std::optional<std::string> stop;  // the stop string
   };
 
@@ -55,6 +58,14 @@ class DecodeState {
   /// The rest of the text, where something else than a stop ends the sequence. A stop string that
   /// only this rest completes still ends the text, with `stopped`.
   Committed finish();
+
+  /// Finds which tokens the grammar lets come next; no more than a look where that is known, or
+  /// there is no grammar. sample() needs it. Touches nothing but the guide.
+  void prepare_mask();
+  /// Null without a grammar.
+  const text::Guide* guide() const { return guide_ ? &*guide_ : nullptr; }
+  /// The grammar lets nothing but an end follow.
+  bool must_end() const { return guide_ && guide_->complete(); }
 
   /// The same sequence up to here, as another choice of its request.
   DecodeState fork(uint32_t choice) const;
@@ -79,11 +90,13 @@ class DecodeState {
   Committed match(std::string_view text, bool last);
   void count(int32_t token);
   bool stops_count() const { return static_cast<int64_t>(generated_.size()) > params().min_tokens; }
+  void guide_past(int32_t token);
 
   std::shared_ptr<const DecodeRequest> request_;
   std::optional<text::Detokenizer> fresh_;  // where truncate() starts again
   std::optional<text::Detokenizer> detokenizer_;
   StopMatcher matcher_;
+  std::optional<text::Guide> guide_;
   std::vector<int32_t> generated_;
   std::vector<Count> counts_;
   int64_t text_bytes_ = 0;

@@ -100,6 +100,12 @@ Result<void> check_logprobs(const char* name, const std::optional<int64_t>& coun
                      fmt::format("0 to {}", kMaxLogprobs));
 }
 
+Result<void> check_grammar(const SamplingParams& p, int64_t vocab) {
+  if (!p.grammar || p.grammar->vocab() == vocab) return {};
+  return fail(Code::kInvalidArgument, "the grammar's vocabulary",
+              fmt::format("{} ids", p.grammar->vocab()), fmt::format("the model's {}", vocab));
+}
+
 }  // namespace
 
 Result<void> validate(const SamplingParams& params, const ParamLimits& limits) {
@@ -110,6 +116,7 @@ Result<void> validate(const SamplingParams& params, const ParamLimits& limits) {
   TRY(check_ids("allowed_token_ids", params.allowed_token_ids, limits.vocab));
   TRY(check_bad_words(params, limits.vocab));
   TRY(check_stops(params, limits));
+  TRY(check_grammar(params, limits.vocab));
   TRY(check_logprobs("logprobs", params.logprobs));
   return check_logprobs("prompt_logprobs", params.prompt_logprobs);
 }

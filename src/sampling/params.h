@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "text/guide.h"
 
 namespace strata::sampling {
 
@@ -37,6 +38,7 @@ struct SamplingParams {
   std::vector<int32_t> stop_token_ids = {};                 // the answer ends with one of them
   std::vector<std::string> stop = {};                       // UTF-8; the answer ends before them
   bool include_stop = false;                                // ... or after them
+  std::optional<text::Grammar> grammar = {};                // of the model's vocabulary
   std::optional<int64_t> logprobs = {};                     // 0..20 most likely beside the chosen
   std::optional<int64_t> prompt_logprobs = {};              // the same for the prompt's tokens
 };

@@ -35,6 +35,7 @@ void ban_bad_words(const DecodeState& state, Editor& row) {
 
 void ban_early_stops(const DecodeState& state, Editor& row) {
   if (static_cast<int64_t>(state.generated().size()) >= state.params().min_tokens) return;
+  if (state.must_end()) return;
   for (const int32_t id : state.request().stop_ids) row.ban(id);
 }
 

@@ -34,7 +34,7 @@ struct SamplerScratch {
   std::vector<float> ranked;    // maxima in another order
   std::vector<float> weights;   // by id, or by index into candidates
   std::vector<float> sums;      // by block of weights
-  std::vector<float> gathered;  // logits of allowed ids only
+  std::vector<float> gathered;  // logits of allowed ids only, or a masked row
   std::vector<double> bins;
   std::vector<std::pair<int32_t, float>> undo;  // logits that processors have replaced
 };

@@ -6,8 +6,10 @@
 
 #include <cmath>
 
+#include "base/check.h"
 #include "kernels/fp_mode.h"
 #include "sampling/filters.h"
+#include "sampling/mask.h"
 #include "sampling/processors.h"
 #include "sampling/random.h"
 
@@ -20,16 +22,26 @@ std::unexpected<Status> broken_row(float largest) {
 }
 
 std::unexpected<Status> no_token_left() {
-  return fail(Code::kInvalidArgument, "no token is left to choose from", {}, "at least one",
-              "allowed_token_ids, bad_words and min_tokens together exclude all of them");
+  return fail(
+      Code::kInvalidArgument, "no token is left to choose from", {}, "at least one",
+      "allowed_token_ids, bad_words, min_tokens and the grammar together exclude all of them");
 }
 
-// The logits of allowed ids side by side, where the request names some.
-std::span<const float> allowed(std::span<const float> logits, const std::vector<int32_t>& ids,
+// The logits of allowed ids side by side, where the request names some; what a grammar bans among
+// the logits is -infinity.
+std::span<const float> allowed(std::span<const float> logits, const DecodeState& state,
                                SamplerScratch& scratch) {
-  if (ids.empty()) return logits;
+  const std::vector<int32_t>& ids = state.request().allowed_ids;
+  if (ids.empty() && state.guide() == nullptr) return logits;
+  if (ids.empty()) {
+    mask_row(logits, state, scratch.gathered);
+    return scratch.gathered;
+  }
   scratch.gathered.clear();
-  for (const int32_t id : ids) scratch.gathered.push_back(logits[static_cast<size_t>(id)]);
+  for (const int32_t id : ids) {
+    const bool banned = state.guide() != nullptr && !mask_allows(state, id);
+    scratch.gathered.push_back(banned ? -INFINITY : logits[static_cast<size_t>(id)]);
+  }
   return scratch.gathered;
 }
 
@@ -37,7 +49,7 @@ std::span<const float> allowed(std::span<const float> logits, const std::vector<
 Result<int32_t> choose(std::span<const float> logits, const DecodeState& state,
                        SamplerScratch& scratch) {
   const std::vector<int32_t>& ids = state.request().allowed_ids;
-  const Row row = look_at(allowed(logits, ids, scratch), scratch);
+  const Row row = look_at(allowed(logits, state, scratch), scratch);
   if (row.largest == -INFINITY) return no_token_left();
   if (!std::isfinite(row.largest)) return broken_row(row.largest);
   const SamplingParams& params = state.params();
@@ -54,9 +66,15 @@ Result<int32_t> choose(std::span<const float> logits, const DecodeState& state,
 }  // namespace
 
 Result<Sampled> sample(std::span<float> logits, const DecodeState& state, SamplerScratch& scratch) {
+  const text::Guide* guide = state.guide();
+  CHECK(guide == nullptr || guide->has_mask(), "prepare_mask() comes before sample()");
+  if (guide != nullptr && guide->failure() != nullptr) {
+    return std::unexpected(Status(*guide->failure()).with_context("structured output"));
+  }
   const kernels::FpModeScope mode;
   apply_processors(logits, state, scratch);
-  const bool changed = !scratch.undo.empty() || !state.request().allowed_ids.empty();
+  const bool changed =
+      !scratch.undo.empty() || !state.request().allowed_ids.empty() || guide != nullptr;
   const Result<int32_t> token = choose(logits, state, scratch);
   undo_processors(logits, scratch);
   const std::optional<int64_t> wanted = state.params().logprobs;

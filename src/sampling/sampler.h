@@ -22,7 +22,8 @@ struct Sampled {
 
 /// The token at state.position(). Equal logits: the lowest id counts as the more likely.
 /// kInvalidData where the model's largest logit is not a finite number, kInvalidArgument where the
-/// request's own bans leave no token. `logits` is changed meanwhile and is as before on return.
+/// request's own bans leave no token, the failure of its grammar where that has one; the state must
+/// have its mask. `logits` is changed meanwhile and is as before on return.
 Result<Sampled> sample(std::span<float> logits, const DecodeState& state, SamplerScratch& scratch);
 
 }  // namespace strata::sampling

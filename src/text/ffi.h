@@ -1,7 +1,8 @@
-// The C ABI of the Rust crate in rust/: tokenizers and chat templates. Written by hand;
-// rust/src/ffi.rs is its other side. Only tokenizer.cc, detokenizer.cc and chat_template.cc include
-// it. No function throws, aborts or prints; all may be called from many threads at once. A failure
-// returns its code and leaves a message in `error`, to be freed by the caller.
+// The C ABI of the Rust crate in rust/: tokenizers, chat templates, grammars. Written by hand;
+// rust/src/ffi.rs is its other side. Only tokenizer.cc, detokenizer.cc, chat_template.cc and
+// guide.cc include it. No function throws, aborts or prints; all may be called from many threads at
+// once, but for what changes a guide. A failure returns its code and leaves a message in `error`,
+// to be freed by the caller.
 #pragma once
 
 #include <cstddef>
@@ -104,6 +105,35 @@ struct StrataChat {
 
 int32_t strata_template_render(const StrataTemplate* chat_template, const StrataChat* chat,
                                StrataBytes* out, StrataBytes* error);
+
+struct StrataGuideFactory;
+struct StrataGrammar;
+struct StrataGuide;  // one thread at a time
+
+enum StrataGrammarKind : int32_t {
+  kStrataGrammarJsonSchema = 0,
+  kStrataGrammarJsonObject = 1,  // the source is not read
+  kStrataGrammarRegex = 2,
+  kStrataGrammarChoice = 3,  // a JSON list of texts
+  kStrataGrammarLark = 4,
+};
+
+/// None of these keeps a pointer to what it was made from.
+int32_t strata_guide_factory_new(const StrataTokenizer* tokenizer, size_t vocab,
+                                 StrataGuideFactory** out, StrataBytes* error);
+void strata_guide_factory_free(StrataGuideFactory* factory);
+int32_t strata_grammar_new(const StrataGuideFactory* factory, int32_t kind, StrataStr source,
+                           StrataGrammar** out, StrataBytes* error);
+void strata_grammar_free(StrataGrammar* grammar);
+int32_t strata_guide_new(const StrataGrammar* grammar, StrataGuide** out, StrataBytes* error);
+int32_t strata_guide_fork(const StrataGuide* guide, StrataGuide** out, StrataBytes* error);
+void strata_guide_free(StrataGuide* guide);
+/// Bit id % 32 of words[id / 32]: whether the id may come next; none of them ends the text, which
+/// `may_end` is about. After a failure the guide may only be freed.
+int32_t strata_guide_mask(StrataGuide* guide, uint32_t* words, size_t count, bool* may_end,
+                          StrataBytes* error);
+/// `complete`: no text may follow. After a failure the guide may only be freed.
+int32_t strata_guide_commit(StrataGuide* guide, int32_t token, bool* complete, StrataBytes* error);
 }
 
 }  // namespace strata::text::ffi

@@ -54,6 +54,7 @@ class Tokenizer {
 
  private:
   friend class Detokenizer;
+  friend class GuideFactory;
   struct Impl;
   explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;

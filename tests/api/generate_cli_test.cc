@@ -217,6 +217,52 @@ TEST_F(GenerateCli, RowsSayHowTheyAreSampled) {
   EXPECT_NE(rows[5]["ids"], rows[7]["ids"]);
 }
 
+// A random model at temperature 1: only the grammar keeps what it writes in shape.
+TEST_F(GenerateCli, WritesOnlyWhatTheGrammarOfARowAllows) {
+  const std::string schema = R"({"type": "object", "properties": {"n": {"type": "integer",
+      "minimum": 0, "maximum": 99}, "on": {"type": "boolean"}}, "required": ["n", "on"],
+      "additionalProperties": false})";
+  const std::vector<std::string> forms = {
+      R"("structured_outputs": {"json": )" + schema + "}",
+      R"("response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": )" +
+          schema + "}}",
+      R"("structured_outputs": {"regex": "[0-9]{2}:[0-9]{2}"})",
+      R"("structured_outputs": {"choice": ["left", "right"]})",
+      R"("structured_outputs": {"grammar": "start: \"<\" /[a-z]/ \">\""})",
+      R"("structured_outputs": {"json": {"type": "no-type"}})",
+      R"("max_tokens": 5)"};
+  std::string rows;
+  for (size_t i = 0; i < 42; i++) {
+    std::string row = R"({"id": "#", "ids": [72, 105], "seed": #, )" + forms[i % 7] + "}\n";
+    for (size_t at; (at = row.find('#')) != std::string::npos;)
+      row.replace(at, 1, std::to_string(i));
+    std::erase(row, '\n');
+    rows += row + "\n";
+  }
+  const auto done = answers(rows, {"--temperature", "1", "--max-tokens", "250"}, 65);
+  ASSERT_EQ(done.size(), 42U);
+  for (size_t i = 0; i < done.size(); i++) {
+    const size_t form = i % 7;
+    if (form == 5) {
+      EXPECT_NE(done[i]["error"]["message"].get<std::string>().find("structured_outputs.json"),
+                std::string::npos);
+      continue;
+    }
+    ASSERT_FALSE(done[i].contains("error")) << done[i];
+    const auto text = done[i]["text"].get<std::string>();
+    const Json value = form <= 1 ? Json::parse(text, nullptr, false) : Json::object();
+    EXPECT_EQ(done[i]["finish_reason"], form == 6 ? "length" : "stop") << text;
+    const bool right[] = {value.value("n", 100) <= 99 && value.contains("on"),
+                          value.value("n", 100) <= 99 && value.contains("on"),
+                          text.size() == 5 && text[2] == ':',
+                          text == "left" || text == "right",
+                          text.size() == 3 && text.front() == '<',
+                          false,
+                          true};
+    EXPECT_TRUE(right[form]) << text;
+  }
+}
+
 TEST_F(GenerateCli, LogprobsDoNotDependOnTheBatch) {
   std::string rows;
   for (int i = 0; i < 6; i++) {

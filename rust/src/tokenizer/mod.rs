@@ -7,7 +7,7 @@
 
 mod abi;
 mod check;
-mod pieces;
+pub(crate) mod pieces;
 mod regex;
 
 use std::collections::HashMap;

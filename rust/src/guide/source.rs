@@ -1,0 +1,138 @@
+//! What a request may ask of a grammar, checked for size and nesting, as llguidance takes it.
+
+use llguidance::api::TopLevelGrammar;
+use llguidance::JsonCompileOptions;
+use serde_json::{json, Value};
+
+use super::schema;
+use crate::ffi::{Code, Failure};
+
+/// The numbers are those of `StrataGrammarKind` in ffi.h.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    JsonSchema,
+    JsonObject,
+    Regex,
+    Choice,
+    Lark,
+}
+
+impl Kind {
+    pub fn from_number(number: i32) -> Option<Kind> {
+        let all = [Kind::JsonSchema, Kind::JsonObject, Kind::Regex, Kind::Choice, Kind::Lark];
+        usize::try_from(number).ok().and_then(|index| all.get(index).copied())
+    }
+}
+
+const MAX_REGEX_BYTES: usize = 16 << 10;
+const MAX_LARK_BYTES: usize = 64 << 10;
+const MAX_LARK_NESTING: usize = 64;
+const MAX_CHOICES: usize = 1024;
+const MAX_CHOICE_BYTES: usize = 64 << 10;
+
+/// Blanks between the parts of a JSON text. As many as indented JSON needs and no more: nothing else would ever end a run
+/// of them.
+const BLANKS: &str = r"[\x20\x0A\x0D\x09]{1,64}";
+
+pub fn grammar(kind: Kind, source: &str) -> Result<TopLevelGrammar, Failure> {
+    match kind {
+        Kind::JsonSchema => Ok(of_schema(schema::parse(source)?)),
+        Kind::JsonObject => Ok(of_schema(json!({"type": "object"}))),
+        Kind::Regex => of_regex(source),
+        Kind::Choice => of_choices(source),
+        Kind::Lark => of_lark(source),
+    }
+}
+
+fn of_schema(mut schema: Value) -> TopLevelGrammar {
+    let options = JsonCompileOptions {
+        whitespace_pattern: Some(BLANKS.to_string()),
+        ..JsonCompileOptions::default()
+    };
+    options.apply_to(&mut schema);
+    TopLevelGrammar::from_json_schema(schema)
+}
+
+fn of_regex(regex: &str) -> Result<TopLevelGrammar, Failure> {
+    check_bytes(regex.len(), MAX_REGEX_BYTES)?;
+    if regex.is_empty() {
+        return Err(Failure::argument("it is empty"));
+    }
+    Ok(TopLevelGrammar::from_regex(without_anchors(regex)))
+}
+
+/// The whole text must match in any case, so anchors around the whole expression say nothing.
+fn without_anchors(regex: &str) -> &str {
+    if regex.contains('|') {
+        return regex;
+    }
+    let inner = regex.strip_prefix('^').unwrap_or(regex);
+    match inner.strip_suffix('$') {
+        Some(rest) if (rest.len() - rest.trim_end_matches('\\').len()) % 2 == 0 => rest,
+        _ => inner,
+    }
+}
+
+fn of_choices(source: &str) -> Result<TopLevelGrammar, Failure> {
+    check_bytes(source.len(), MAX_CHOICE_BYTES)?;
+    let choices: Vec<String> = serde_json::from_str(source)
+        .map_err(|_| Failure::argument("it must be a list of texts"))?;
+    if choices.is_empty() || choices.len() > MAX_CHOICES {
+        let count = choices.len();
+        return Err(Failure::argument(format!("{count} choices; 1 to {MAX_CHOICES} are possible")));
+    }
+    if choices.iter().any(String::is_empty) {
+        return Err(Failure::argument("one of the choices is empty"));
+    }
+    let schema = json!({"enum": choices});
+    let literals: Vec<String> =
+        schema["enum"].as_array().into_iter().flatten().map(Value::to_string).collect();
+    Ok(TopLevelGrammar::from_lark(format!("start: CHOICE\nCHOICE: {}\n", literals.join(" | "))))
+}
+
+fn of_lark(source: &str) -> Result<TopLevelGrammar, Failure> {
+    check_bytes(source.len(), MAX_LARK_BYTES)?;
+    if source.contains("::=") {
+        return Err(Failure::argument("it is not Lark: write rules as `start: \"a\" | other`"));
+    }
+    if lark_nesting(source) > MAX_LARK_NESTING {
+        let message = format!("brackets nest deeper than {MAX_LARK_NESTING} levels");
+        return Err(Failure::new(Code::ResourceLimit, message));
+    }
+    Ok(TopLevelGrammar::from_lark(source.to_string()))
+}
+
+fn check_bytes(bytes: usize, most: usize) -> Result<(), Failure> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::ResourceLimit,
+        format!("it has {bytes} bytes; at most {most} are possible"),
+    ))
+}
+
+/// The deepest nesting of brackets outside of texts; the parser recurses over these.
+fn lark_nesting(source: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let mut quote = None;
+    let mut escaped = false;
+    for c in source.chars() {
+        if let Some(end) = quote {
+            // A slash may be a regular expression's or a comment's: neither goes beyond its line.
+            if (c == end && !escaped) || c == '\n' {
+                quote = None;
+            }
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '"' | '/' => quote = Some(c),
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
