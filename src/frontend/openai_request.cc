@@ -59,8 +59,6 @@ constexpr BodyField kFields[] = {
     {"tool_choice", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
     {"functions", kChatOnly, Use::kOnly, "[[]]"},
     {"function_call", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
-    {"response_format", kBoth, Use::kOnly, R"([{"type": "text"}])"},
-    {"structured_outputs", kBoth, Use::kOnly, "[]"},
     {"modalities", kChatOnly, Use::kOnly, "[[\"text\"]]"},
     {"audio", kChatOnly, Use::kOnly, "[]"},
     {"web_search_options", kChatOnly, Use::kOnly, "[]"},
