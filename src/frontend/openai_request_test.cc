@@ -17,7 +17,7 @@ class OpenAiRequest : public testing::Test {
     documents.chat_templates = {{.name = "default",
                                  .text = "{% for m in messages %}{{ m.content }}{% endfor %}",
                                  .origin = "test"}};
-    codec_ = TextCodec::create(documents, 1 << 20).value();
+    codec_ = TextCodec::create(documents, 320).value();
     model_ = {.codec = &*codec_,
               .defaults = &defaults_,
               .field_defaults = &fields_,
@@ -69,6 +69,19 @@ TEST_F(OpenAiRequest, FieldsOfBothApisReachSampling) {
   EXPECT_EQ(chat(R"(, "logprobs": true)").ask.params.logprobs, 0);
   const ApiRequest echoed = completion(R"(, "logprobs": 2, "echo": true)");
   EXPECT_EQ(echoed.ask.params.prompt_logprobs, 2) << "echoed tokens have logprobs too";
+}
+
+TEST_F(OpenAiRequest, FormsOfAnswersBecomeGrammars) {
+  EXPECT_FALSE(chat(R"(, "response_format": {"type": "text"})").ask.params.grammar);
+  EXPECT_TRUE(chat(R"(, "response_format": {"type": "json_schema", "json_schema": {"name": "x",
+      "schema": {"type": "boolean"}}})")
+                  .ask.params.grammar);
+  EXPECT_TRUE(completion(R"(, "structured_outputs": {"regex": "a+"})").ask.params.grammar);
+  const auto bad = read(ApiKind::kCompletion,
+                        R"({"prompt": "a", "response_format": {"type": "json_schema",
+      "json_schema": {"name": "x", "schema": {"not": {}}}}})");
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message().find("response_format.json_schema.schema"), std::string::npos);
 }
 
 TEST_F(OpenAiRequest, FlagsAreDefaultsOfFields) {
