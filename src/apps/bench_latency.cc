@@ -265,7 +265,7 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
   } else {
     print_table(reports, facts, config);
   }
-  return {};
+  return engine->close();
 }
 
 }  // namespace strata::apps

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/config_fields.h"
 #include "base/status.h"
 #include "kernels/kernel_table.h"
 #include "model/weights.h"
+#include "sched/scheduler.h"
 
 namespace strata::engine {
 
@@ -22,7 +24,11 @@ struct EngineConfig {
   std::optional<int64_t> kv_blocks = {};
   std::optional<int64_t> max_model_len = {};
   bool prefix_caching = true;
-  bool all_logits = false;  // requests will ask for the logits of every row
+  sched::Batching batching = sched::Batching::kContinuous;
+  bool reserve_max = false;      // a sequence takes blocks for the longest one when it starts
+  std::string trace_steps = {};  // file; empty: none
+  std::string stats = {};        // file; empty: none
+  bool all_logits = false;       // requests will ask for the logits of every row
 };
 
 /// Fields that commands without an engine share with it, each with its own help.

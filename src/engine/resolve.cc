@@ -100,7 +100,14 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
   decide(resolved, "threads", fmt::format("{}", resolved.threads),
          in.config.threads ? "as asked" : "one per core that the process may use");
   TRY(resolve_rows(in, resolved));
-  resolved.prefix_caching = in.config.prefix_caching;
+  resolved.prefix_caching = in.config.prefix_caching && !in.config.reserve_max;
+  if (in.config.prefix_caching && in.config.reserve_max) {
+    decide(resolved, "prefix-caching", "off", "--kv reserve-max shares no blocks");
+  }
+  resolved.batching = in.config.batching;
+  resolved.reserve_max = in.config.reserve_max;
+  resolved.trace_steps = in.config.trace_steps;
+  resolved.stats = in.config.stats;
   const int64_t wanted = in.config.all_logits ? kAllLogitsBytes / (in.spec.vocab * 4) : 0;
   resolved.max_logit_rows =
       std::max(resolved.max_num_seqs, std::min(wanted, resolved.max_num_batched_tokens));

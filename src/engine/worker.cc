@@ -67,7 +67,7 @@ void Worker::admit(const sched::Admission& admission) {
                .state = start.fork(start.choice() + static_cast<uint32_t>(admission.choice))});
 }
 
-StepOutput Worker::execute(const sched::StepPlan& plan) {
+StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
   StepOutput output{.result = {.plan = plan.id}, .tokens = {}, .failures = {}};
   move_blocks(plan);
   run_copies(plan);
@@ -80,10 +80,15 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   });
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
+  clock.lap(Phase::kPrepare);
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  clock.lap(Phase::kForward);
   publish_logits(plan);
+  clock.lap(Phase::kText);
   publish_prompt_logprobs(plan);
-  accept(plan, draw_tokens(plan), output);
+  std::vector<Draw> draws = draw_tokens(plan);
+  clock.lap(Phase::kSample);
+  accept(plan, std::move(draws), output);
   return output;
 }
 
