@@ -21,7 +21,8 @@ Result<void> Scheduler::check(const StepInput& input) const {
   for (size_t i = 0; i < input.completions.size(); i++) {
     const StepResult& result = input.completions[i];
     const std::string where = fmt::format("completions[{}]", i);
-    if (value(result.plan) != ++completed || completed > last_plan_) {
+    completed++;
+    if (value(result.plan) != completed || completed > last_plan_) {
       return wrong(where + ".plan", value(result.plan),
                    fmt::format("{}, a plan that has been made", completed));
     }

@@ -60,8 +60,9 @@ StepPlan Scheduler::schedule(const StepInput& input) {
   StepPlan plan{.id = static_cast<PlanId>(++last_plan_), .now_us = input.now_us};
   for (const StepResult& result : input.completions) complete(result);
   CHECK(last_plan_ - completed_plan_ <= config_.depth, "more plans in flight than allowed");
-  for (const RequestId request : input.cancels) cancel(request, plan);
   for (const Request& request : input.arrivals) receive(request, plan);
+  // A request may be cancelled before it was ever seen here.
+  for (const RequestId request : input.cancels) cancel(request, plan);
 
   Budget budget{.rows = config_.max_batched_tokens, .logit_rows = config_.max_logit_rows};
   stalled_ = false;
