@@ -10,10 +10,10 @@
 #include <map>
 #include <optional>
 
+#include "base/version.h"
+
 namespace strata::apps {
 namespace {
-
-constexpr std::string_view kVersion = "strata 0.1.0\n";
 
 struct Parsed {
   std::string model;
@@ -183,7 +183,7 @@ Result<void> print(const std::string& text) {
 
 Result<void> run_command_line(Env& env, std::span<const Command> commands,
                               std::vector<std::string> arguments) {
-  if (!arguments.empty() && arguments[0] == "--version") return print(std::string(kVersion));
+  if (!arguments.empty() && arguments[0] == "--version") return print(std::string(kProgram) + "\n");
   if (arguments.empty()) {
     return fail(Code::kInvalidArgument, "no command", {}, {}, "see strata --help");
   }

@@ -2,8 +2,9 @@
 #include "apps/commands.h"
 
 #include "apps/batch/batch.h"
-#include "apps/bench_kernels.h"
-#include "apps/bench_latency.h"
+#include "apps/bench/kernels.h"
+#include "apps/bench/latency.h"
+#include "apps/bench/schedule.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
@@ -88,6 +89,10 @@ Result<void> bench_latency(Env& env, const std::string& model, const FieldValues
   return run_bench_latency(env, args);
 }
 
+Result<void> bench_schedule(Env& env, const std::string&, const FieldValues& values) {
+  return run_bench_schedule(env, make_bench_schedule_args(values));
+}
+
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
   BenchKernelsArgs args;
   args.threads = static_cast<int>(values.integer("threads").value_or(args.threads));
@@ -127,6 +132,11 @@ std::span<const Command> all_commands() {
        false,
        {kKernelsFields},
        bench_kernels},
+      {"bench schedule",
+       "Compute what continuous batching and paged KV are worth on a list of lengths",
+       false,
+       {bench_schedule_fields()},
+       bench_schedule},
       {"bench latency",
        "Measure prefill and decode as shares of the machine's peaks",
        true,

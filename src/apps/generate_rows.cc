@@ -245,7 +245,9 @@ Result<void> generate_rows(Env& env, const GenerateArgs& args) {
   Output output = TRY(Output::open(env, args.out));
   watch_interrupts();
   RowsRun run(env, args, session, std::move(reader), std::move(output));
-  return run.run();
+  auto outcome = run.run();
+  log_info("{}", engine::summary(session.engine->stats()));
+  return close_session(session, std::move(outcome));
 }
 
 }  // namespace strata::apps

@@ -186,7 +186,8 @@ Result<void> generate_text(Env& env, const GenerateArgs& args) {
   if (!talks) prompt = TRY(read_prompt(env, args));
   Session session = TRY(open_session(env, args.session));
   watch_interrupts();
-  return talks ? converse(session, args) : answer_once(session, args, prompt);
+  return close_session(session,
+                       talks ? converse(session, args) : answer_once(session, args, prompt));
 }
 
 }  // namespace strata::apps

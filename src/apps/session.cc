@@ -44,4 +44,9 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   return Session{std::move(opened), std::move(codec), std::move(engine)};
 }
 
+Result<void> close_session(Session& session, Result<void> outcome) {
+  auto closed = session.engine->close();
+  return outcome ? closed : outcome;
+}
+
 }  // namespace strata::apps

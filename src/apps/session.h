@@ -29,4 +29,8 @@ struct Session {
 /// Tokenizer problems are found before the weights are read.
 Result<Session> open_session(Env& env, const SessionArgs& args);
 
+/// After a command's last step: ends its trace and writes its statistics, whatever the outcome was.
+/// That comes back, and a failure of this only where there was none.
+Result<void> close_session(Session& session, Result<void> outcome);
+
 }  // namespace strata::apps

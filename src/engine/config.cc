@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include "sched/trace.h"
+
 namespace strata::engine {
 namespace {
 
@@ -95,6 +97,23 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = 64,
      .help = "with --speculative ngram: fewest of them"},
+    {.name = "batching",
+     .kind = FieldKind::kChoice,
+     .fallback = "continuous",
+     .choices = "continuous|static",
+     .help = "continuous gives a free place away at once; with static up to --max-num-seqs start "
+             "together and none joins until all of them are done"},
+    {.name = "kv",
+     .kind = FieldKind::kChoice,
+     .fallback = "paged",
+     .choices = "paged|reserve-max",
+     .help = "paged takes KV blocks as sequences grow; with reserve-max each takes blocks for "
+             "--max-model-len tokens when it starts, and shares none"},
+    {.name = "trace-steps",
+     .unit = "FILE",
+     .help = "write what went into every step and what was decided, rows of JSON that "
+             "strata-replay checks"},
+    {.name = "stats", .unit = "FILE", .help = "write counters and times as JSON when all is done"},
 };
 
 }  // namespace
@@ -138,6 +157,10 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.max_num_seqs = values.integer("max-num-seqs");
   config.max_num_batched_tokens = values.integer("max-num-batched-tokens");
   config.prefix_caching = !values.is_on("no-enable-prefix-caching");
+  config.batching = TRY(sched::parse_batching(values.text("batching")));
+  config.reserve_max = values.text("kv") == "reserve-max";
+  config.trace_steps = values.text("trace-steps");
+  config.stats = values.text("stats");
   config.kv_blocks = values.integer("kv-blocks");
   config.max_model_len = values.integer("max-model-len");
   config.memory_bytes = values.integer("memory");

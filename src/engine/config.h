@@ -11,6 +11,7 @@
 #include "engine/ngram.h"
 #include "kernels/kernel_table.h"
 #include "model/weights.h"
+#include "sched/scheduler.h"
 
 namespace strata::engine {
 
@@ -36,7 +37,11 @@ struct EngineConfig {
   std::optional<int64_t> memory_bytes = {};  // all that the process may hold
   bool prefix_caching = true;
   SpeculationConfig speculation = {};
-  bool all_logits = false;  // requests will ask for the logits of every row
+  sched::Batching batching = sched::Batching::kContinuous;
+  bool reserve_max = false;      // a sequence takes blocks for the longest one when it starts
+  std::string trace_steps = {};  // file; empty: none
+  std::string stats = {};        // file; empty: none
+  bool all_logits = false;       // requests will ask for the logits of every row
 };
 
 /// Fields that commands without an engine share with it, each with its own help.

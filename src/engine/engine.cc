@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/version.h"
 
 namespace strata::engine {
 namespace {
@@ -44,7 +45,9 @@ sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
                               .max_logit_rows = config.max_logit_rows,
                               .block_tokens = config.block_tokens,
                               .slabs = config.slabs,
-                              .prefix_caching = config.prefix_caching};
+                              .prefix_caching = config.prefix_caching,
+                              .batching = config.batching,
+                              .reserve_tokens = config.reserve_max ? config.max_model_len : 0};
   for (size_t g = 0; g < layout.groups.size(); g++) {
     made.groups.push_back({.frames_per_slab = config.slab_plan.frames_per_slab[g],
                            .window = layout.groups[g].window});
@@ -55,20 +58,42 @@ sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
 }  // namespace
 
 Engine::Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
-               sched::Scheduler scheduler)
+               sched::Scheduler scheduler, Files files)
     : env_(env),
       config_(std::move(config)),
       worker_(std::move(worker)),
       text_(worker_->account(), config_.text_bytes),
-      scheduler_(std::move(scheduler)) {}
+      scheduler_(std::move(scheduler)),
+      clock_(env),
+      recorder_(scheduler_.config(), config_.slab_plan, !config_.stats.empty()),
+      files_(std::move(files)) {}
 
 Result<std::unique_ptr<Engine>> Engine::create(Env& env, const OpenedModel& opened,
                                                const ResolvedConfig& config,
                                                const model::LoadOptions& load) {
+  const model::KvLayout layout =
+      model::make_kv_layout(opened.spec(), config.kind, config.block_tokens);
+  auto scheduler = TRY(sched::Scheduler::create(scheduler_config(config, layout)));
+  Files files = TRY(open_files(env, opened, config, scheduler.config()));
   auto worker = TRY(Worker::create(opened, config, load));
-  auto scheduler =
-      TRY(sched::Scheduler::create(scheduler_config(config, worker->model().kv_layout())));
-  return std::unique_ptr<Engine>(new Engine(env, config, std::move(worker), std::move(scheduler)));
+  return std::unique_ptr<Engine>(
+      new Engine(env, config, std::move(worker), std::move(scheduler), std::move(files)));
+}
+
+// Before the weights: a file that cannot be written is said at once.
+Result<Engine::Files> Engine::open_files(Env& env, const OpenedModel& opened,
+                                         const ResolvedConfig& config,
+                                         const sched::SchedulerConfig& scheduler) {
+  Files files;
+  if (!config.trace_steps.empty()) {
+    files.trace = TRY(TraceWriter::open(
+        env, config.trace_steps,
+        {.program = std::string(kProgram), .model = opened.source().name, .scheduler = scheduler}));
+  }
+  if (!config.stats.empty()) {
+    files.stats = TRY(in_file("--stats", env.open_writable(config.stats, WriteMode::kTruncate)));
+  }
+  return files;
 }
 
 Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const {
@@ -164,13 +189,29 @@ void Engine::cancel(sched::RequestId id) {
 bool Engine::step() {
   const bool news = !next_.arrivals.empty() || !next_.cancels.empty();
   if (active_.empty() && !news && scheduler_.idle()) return false;
+  clock_.start();
   next_.now_us = env_.now_ns() / 1000;
-  const sched::StepPlan plan = scheduler_.schedule(std::exchange(next_, {}));
+  const sched::StepInput input = std::exchange(next_, {});
+  const sched::StepPlan plan = scheduler_.schedule(input);
   publish_decisions(plan);
-  StepOutput output = worker_->execute(plan);
+  clock_.lap(Phase::kSchedule);
+  StepOutput output = worker_->execute(plan, clock_);
   publish_tokens(output);
+  clock_.lap(Phase::kText);
+  recorder_.add(input, plan, output.result, scheduler_);
+  if (files_.trace) files_.trace->add(input, plan, output.result);
+  clock_.lap(Phase::kRecord);
+  recorder_.add_times(clock_);
   next_.completions.push_back(std::move(output.result));
   return !active_.empty();
+}
+
+Result<void> Engine::close() {
+  if (active_.empty() && !next_.completions.empty()) step();
+  if (files_.trace) files_.trace->close();
+  if (!files_.stats) return {};
+  TRY(files_.stats->write(to_json(stats()).dump(2) + "\n"));
+  return std::exchange(files_.stats, nullptr)->close();
 }
 
 void Engine::publish_decisions(const sched::StepPlan& plan) {

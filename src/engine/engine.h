@@ -14,7 +14,9 @@
 #include "base/status.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
+#include "engine/stats_recorder.h"
 #include "engine/text_budget.h"
+#include "engine/trace_writer.h"
 #include "engine/worker.h"
 #include "sched/scheduler.h"
 
@@ -82,11 +84,20 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
-  const sched::SchedulerStats& stats() const { return scheduler_.stats(); }
+  EngineStats stats() const { return recorder_.read(env_, scheduler_, worker_->account()); }
+  /// After step() has returned false, or where nobody waits for the rest: takes in the last
+  /// results, ends the trace and writes the statistics where files are wanted.
+  Result<void> close();
 
  private:
+  struct Files {
+    std::optional<TraceWriter> trace = {};
+    std::unique_ptr<WritableFile> stats = {};  // null: not wanted
+  };
+  static Result<Files> open_files(Env& env, const OpenedModel& opened, const ResolvedConfig& config,
+                                  const sched::SchedulerConfig& scheduler);
   Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
-         sched::Scheduler scheduler);
+         sched::Scheduler scheduler, Files files);
   void announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request);
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
@@ -111,6 +122,9 @@ class Engine {
   std::unique_ptr<Worker> worker_;
   TextBudget text_;
   sched::Scheduler scheduler_;
+  StepClock clock_;
+  StatsRecorder recorder_;
+  Files files_;
   sched::StepInput next_;  // arrivals, cancels and completions since the last step
   std::map<sched::RequestId, Active> active_;
   std::map<sched::SequenceId, Answer> answers_;  // under way

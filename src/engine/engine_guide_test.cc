@@ -94,8 +94,8 @@ TEST(EngineGuide, GivesValidTextsThroughPreemptionAndPrefixHits) {
     for (size_t i = 0; i < requests.size(); i++) {
       expect_same(outcomes[i], expected[i], "request " + std::to_string(i));
     }
-    EXPECT_GE(crowded.engine().stats().preemptions, 3);
-    EXPECT_GE(crowded.engine().stats().cached_tokens, 32);
+    EXPECT_GE(crowded.engine().stats().scheduler.preemptions, 3);
+    EXPECT_GE(crowded.engine().stats().scheduler.cached_tokens, 32);
   }
 }
 
@@ -130,7 +130,7 @@ TEST(EngineGuide, GivesTheSameWithSpeculation) {
   std::vector<Outcome> outcomes(requests.size());
   for (size_t i = 0; i < requests.size(); i++) running.add(requests[i], outcomes[i]);
   running.finish();
-  EXPECT_GT(running.engine().stats().accepted_drafts, 50);
+  EXPECT_GT(running.engine().stats().scheduler.accepted_drafts, 50);
   for (size_t i = 0; i < expected.size(); i++) {
     expect_valid(outcomes[i]);
     expect_same(outcomes[i], expected[i], "request " + std::to_string(i));

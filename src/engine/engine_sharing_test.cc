@@ -39,7 +39,7 @@ TEST(Engine, PrefixHitsChangeNothingAtAnySplit) {
   for (size_t i = 0; i < requests.size(); i++) {
     expect_same(outcomes[i], expected[i], "split " + std::to_string(i) + " - 1");
   }
-  EXPECT_EQ(cached.engine().stats().cached_tokens, shared);
+  EXPECT_EQ(cached.engine().stats().scheduler.cached_tokens, shared);
 }
 
 TEST(Engine, SharesAmongRequestsThatComeTogetherAndWithAnswers) {
@@ -48,7 +48,7 @@ TEST(Engine, SharesAmongRequestsThatComeTogetherAndWithAnswers) {
   std::vector<Outcome> outcomes(8);
   for (Outcome& outcome : outcomes) running.add(warm(ids, 40, 9), outcome);
   running.finish();
-  EXPECT_EQ(running.engine().stats().cached_tokens, 7 * 64);
+  EXPECT_EQ(running.engine().stats().scheduler.cached_tokens, 7 * 64);
   for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.ids, outcomes[0].ids);
   // The next turn of a conversation: 110 tokens of it are prompt and answer, 96 in full blocks.
   std::vector<int32_t> turn = ids;
@@ -58,7 +58,7 @@ TEST(Engine, SharesAmongRequestsThatComeTogetherAndWithAnswers) {
   Outcome second;
   running.add(next[0], second);
   running.finish();
-  EXPECT_EQ(running.engine().stats().cached_tokens, 7 * 64 + 96);
+  EXPECT_EQ(running.engine().stats().scheduler.cached_tokens, 7 * 64 + 96);
   expect_same(second, each_alone(next)[0], "second turn");
 }
 
@@ -72,7 +72,7 @@ TEST(Engine, SharesNothingAcrossSaltsOrWithoutTheCache) {
       running.add(std::move(request), outcomes[i]);
       running.finish();
     }
-    EXPECT_EQ(running.engine().stats().cached_tokens, 0);
+    EXPECT_EQ(running.engine().stats().scheduler.cached_tokens, 0);
     EXPECT_EQ(outcomes[0].ids, outcomes[1].ids);
   }
 }
@@ -98,7 +98,7 @@ TEST(Engine, PreemptionChangesNothing) {
     for (size_t i = 0; i < requests.size(); i++) {
       expect_same(outcomes[i], expected[i], "request " + std::to_string(i));
     }
-    EXPECT_GE(crowded.engine().stats().preemptions, 5);
+    EXPECT_GE(crowded.engine().stats().scheduler.preemptions, 5);
   }
 }
 
@@ -118,8 +118,8 @@ TEST(Engine, GivesEachOfSeveralAnswersAsIfAlone) {
     ASSERT_TRUE(id);
     running.finish();
     EXPECT_EQ(endings, 4);
-    EXPECT_GE(running.engine().stats().forks, 2);
-    EXPECT_GE(running.engine().stats().block_copies, 2);
+    EXPECT_GE(running.engine().stats().scheduler.forks, 2);
+    EXPECT_GE(running.engine().stats().scheduler.block_copies, 2);
     std::vector<GenerateRequest> single;
     for (uint32_t choice = 0; choice < 4; choice++) {
       single.push_back(warm(prompt(tokens, 3), 45, 8));

@@ -331,7 +331,8 @@ TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
                      .rows = 33,
                      .yields_token = true,
                      .frames = {{0, 1}, {other, other + 1}}}};
-  const StepOutput first = (*worker)->execute(plan);
+  StepClock clock(real_env());
+  const StepOutput first = (*worker)->execute(plan, clock);
   plan.id = static_cast<sched::PlanId>(2);
   plan.admitted = {{static_cast<sched::RequestId>(2), static_cast<sched::SequenceId>(2)}};
   plan.allocated = {place(0, 4, 2), place(0, 5, 3), place(1, 6, other + 2), place(1, 7, other + 3)};
@@ -341,7 +342,7 @@ TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
                      .rows = 1,
                      .yields_token = true,
                      .frames = {{2, 3}, {other + 2, other + 3}}}};
-  const StepOutput second = (*worker)->execute(plan);
+  const StepOutput second = (*worker)->execute(plan, clock);
   ASSERT_EQ(first.result.sequences.size(), 1u);
   ASSERT_EQ(second.result.sequences.size(), 1u);
   EXPECT_EQ(first.result.sequences[0].tokens, second.result.sequences[0].tokens);

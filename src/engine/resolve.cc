@@ -129,7 +129,14 @@ Result<void> resolve_counts(const Inputs& in, ResolvedConfig& resolved) {
          in.config.threads ? "as asked" : "one per core that the process may use");
   TRY(resolve_rows(in, resolved));
   resolved.max_queued_requests = in.config.max_queued_requests;
-  resolved.prefix_caching = in.config.prefix_caching;
+  resolved.prefix_caching = in.config.prefix_caching && !in.config.reserve_max;
+  if (in.config.prefix_caching && in.config.reserve_max) {
+    decide(resolved, "prefix-caching", "off", "--kv reserve-max shares no blocks");
+  }
+  resolved.batching = in.config.batching;
+  resolved.reserve_max = in.config.reserve_max;
+  resolved.trace_steps = in.config.trace_steps;
+  resolved.stats = in.config.stats;
   resolve_logit_rows(in, resolved);
   return {};
 }

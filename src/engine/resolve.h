@@ -34,6 +34,10 @@ struct ResolvedConfig {
   int64_t prefill_chunk = 0;
   int64_t max_queued_requests = 0;
   bool prefix_caching = true;
+  sched::Batching batching = sched::Batching::kContinuous;
+  bool reserve_max = false;
+  std::string trace_steps;  // files; empty: none
+  std::string stats;
   int64_t kv_blocks = 0;  // of each KV group that fit if the groups share evenly
   int64_t block_tokens = 32;
   int64_t max_logit_rows = 0;  // of a step

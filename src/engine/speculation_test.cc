@@ -83,7 +83,7 @@ class Speculation {
     return all;
   }
   const Engine& engine() const { return *engine_; }
-  const sched::SchedulerStats& stats() const { return engine_->stats(); }
+  sched::SchedulerStats stats() const { return engine_->stats().scheduler; }
 
  private:
   size_t vocab_;

@@ -83,7 +83,7 @@ void Worker::admit(const sched::Admission& admission) {
                .state = start.fork(start.choice() + static_cast<uint32_t>(admission.choice))});
 }
 
-StepOutput Worker::execute(const sched::StepPlan& plan) {
+StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
   StepOutput output{.result = {.plan = plan.id}, .tokens = {}, .failures = {}};
   move_blocks(plan);
   run_copies(plan);
@@ -98,15 +98,21 @@ StepOutput Worker::execute(const sched::StepPlan& plan) {
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
   masks_->start(guided(plan));
+  clock.lap(Phase::kPrepare);
   model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  clock.lap(Phase::kForward);
   publish_prompt_logprobs(plan);
   masks_->finish(*pool_);
   for (std::vector<Draw> draws = first_draws(plan, output); !draws.empty();) {
     draw_tokens(plan, draws);
+    clock.lap(Phase::kSample);
     draws = accept(plan, std::move(draws), output);
+    clock.lap(Phase::kText);
   }
   publish_logits(plan, output);
+  clock.lap(Phase::kText);
   offer_drafts(output);
+  clock.lap(Phase::kDraft);
   return output;
 }
 

@@ -22,6 +22,7 @@
 #include "engine/mask_ahead.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
+#include "engine/stats_recorder.h"
 #include "kernels/kernel_table.h"
 #include "memory/account.h"
 #include "memory/kv_pool.h"
@@ -83,7 +84,8 @@ class Worker {
   /// Drops a sequence that no later plan names.
   void remove(sched::SequenceId id);
 
-  StepOutput execute(const sched::StepPlan& plan);
+  /// Laps of `clock`: preparing, the forward, sampling.
+  StepOutput execute(const sched::StepPlan& plan, StepClock& clock);
 
   /// The text that a sequence still held back when it was cancelled; none where it never ran.
   std::string rest_of_text(sched::SequenceId id);

@@ -158,6 +158,12 @@ void BlockManager::publish(BlockId block, const BlockHash& hash) {
   if (!full.hash && index_[g].emplace(hash, block).second) full.hash = hash;
 }
 
+int64_t BlockManager::shared_blocks(int group) const {
+  return std::ranges::count_if(records_, [group](const Record& block) {
+    return block.group == group && block.references > 1;
+  });
+}
+
 std::optional<BlockId> BlockManager::find(int group, const BlockHash& hash) const {
   const auto& index = index_[static_cast<size_t>(group)];
   const auto found = index.find(hash);

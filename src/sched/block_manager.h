@@ -69,6 +69,14 @@ class BlockManager {
     return static_cast<int64_t>(unused_[static_cast<size_t>(group)].size());
   }
 
+  /// Blocks with more than one reference; looks at every block.
+  int64_t shared_blocks(int group) const;
+  /// Frames that no block has, in slabs of the group and in those that any group may take.
+  int64_t free_blocks(int group) const {
+    return frames_.holes(group) + frames_.free_slabs() * frames_.frames_per_slab(group);
+  }
+  int64_t owned_slabs(int group) const { return frames_.owned_slabs(group); }
+
   /// What changed since the last call, for the next plan: freed before allocated.
   std::vector<BlockPlace> take_freed() { return std::exchange(freed_, {}); }
   std::vector<BlockPlace> take_allocated() { return std::exchange(allocated_, {}); }

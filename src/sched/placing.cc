@@ -30,43 +30,50 @@ int64_t Scheduler::most_blocks(int group, int64_t positions) const {
   return std::min(all, (span + config_.block_tokens - 2) / config_.block_tokens + 1);
 }
 
+int64_t Scheduler::reserved_positions(const Request& request) const {
+  return std::max(config_.reserve_tokens, request.positions());
+}
+
 BlockDemand Scheduler::demand(const Request& request) const {
   BlockDemand demand;
   for (int g = 0; g < blocks_.groups(); g++) {
-    demand.push_back(most_blocks(g, request.positions()));
+    demand.push_back(reserves() ? divide_up(reserved_positions(request), config_.block_tokens)
+                                : most_blocks(g, request.positions()));
   }
   return demand;
 }
 
-// False: not in this step, and nothing has changed.
-bool Scheduler::start(Sequence& sequence, const StepPlan& plan) {
+// Where it does not start, nothing has changed.
+Scheduler::Wait Scheduler::start(Sequence& sequence, const StepPlan& plan) {
   const bool solo = solo_ == sequence.id;
   if (solo) {
-    if (blocks_.deferred() > 0) return false;  // the pool is not empty yet
+    if (blocks_.deferred() > 0) return Wait::kBlocks;  // the pool is not empty yet
     blocks_.evict_all();
   }
-  if (const auto forked = fork(sequence, plan)) return *forked;
+  if (const auto forked = fork(sequence, plan)) {
+    return *forked ? Wait::kNothing : Wait::kSharedBlock;
+  }
   const int64_t cached = solo ? 0 : cached_prefix(sequence);
   const std::vector<BlockHash>& hashes = sequence.request.block_hashes;
   // Somebody computes the next block in this very step: in the next one it can be shared.
   if (config_.prefix_caching && std::cmp_less(cached, hashes.size()) &&
       computing_.contains(hashes[static_cast<size_t>(cached)]) && !sequence.request.all_logits) {
-    return false;
+    return Wait::kSharedBlock;
   }
   take_prefix(sequence, cached);
   if (!room_for(sequence)) {
     stop(sequence);
-    return false;
+    return Wait::kBlocks;
   }
   stats_.prompt_tokens += sequence.tokens();
   stats_.cached_tokens += sequence.planned;
-  return true;
+  return Wait::kNothing;
 }
 
 // A request's further sequences start on the first one's blocks and compute the prompt's last row
 // again, for its logits: the block it lies in is copied then. nullopt: there is nothing to fork.
 std::optional<bool> Scheduler::fork(Sequence& sequence, const StepPlan& plan) {
-  if (sequence.choice == 0 || sequence.admitted) return std::nullopt;
+  if (sequence.choice == 0 || sequence.admitted || reserves()) return std::nullopt;
   const auto parent =
       sequences_.find(static_cast<SequenceId>(value(sequence.id) - sequence.choice));
   if (parent == sequences_.end() || !running_.contains(parent->second.rank())) return std::nullopt;
@@ -131,9 +138,10 @@ void Scheduler::take_prefix(Sequence& sequence, int64_t blocks) {
   }
 }
 
-// Everything known of this sequence and of those that run fits, and each may take one block more
-// soon: who starts only to give way again has computed for nothing.
+// Everything known of this sequence, of those that run and of those that keep their place fits, and
+// each may take one block more soon: who starts only to give way again has computed for nothing.
 bool Scheduler::room_for(const Sequence& sequence) const {
+  if (reserves()) return blocks_.fits(demand(sequence.request));
   if (running_.empty()) return true;
   BlockDemand more(config_.groups.size(), running());
   const auto add = [&](const Sequence& other) {
@@ -145,6 +153,7 @@ bool Scheduler::room_for(const Sequence& sequence) const {
   };
   add(sequence);
   for (const Rank& rank : running_) add(sequences_.at(rank.id));
+  for (const SequenceId id : passed_over_) add(sequences_.at(id));
   return blocks_.fits(more);
 }
 
@@ -184,7 +193,8 @@ bool Scheduler::preempt_below(const Rank& rank, StepPlan& plan) {
 }
 
 bool Scheduler::hold_blocks(Sequence& sequence, int64_t end, StepPlan& plan) {
-  for (int g = 0; g < blocks_.groups(); g++) drop_outside_window(sequence, g);
+  if (reserves()) end = std::max(end, reserved_positions(sequence.request));
+  for (int g = 0; g < blocks_.groups() && !reserves(); g++) drop_outside_window(sequence, g);
   for (int g = 0; g < blocks_.groups(); g++) {
     std::vector<BlockId>& table = sequence.tables[static_cast<size_t>(g)];
     const int64_t blocks = divide_up(end, config_.block_tokens);
@@ -239,6 +249,19 @@ void Scheduler::release_when_read(const Sequence& sequence, BlockId block) {
   } else {
     blocks_.release_after(block, sequence.last_plan);
   }
+}
+
+std::vector<KvUse> Scheduler::kv_use() const {
+  std::vector<KvUse> use(config_.groups.size());
+  for (size_t g = 0; g < use.size(); g++) {
+    use[g].held_tokens = blocks_.live_blocks(static_cast<int>(g)) * config_.block_tokens;
+    for (const Rank& rank : running_) {
+      const Sequence& sequence = sequences_.at(rank.id);
+      const auto blocks = static_cast<int64_t>(sequence.tables[g].size());
+      use[g].unused_tokens += blocks * config_.block_tokens - sequence.planned;
+    }
+  }
+  return use;
 }
 
 // Plans run in order, so a block can be found from the plan after the one that fills it.

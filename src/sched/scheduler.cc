@@ -45,6 +45,11 @@ Result<Scheduler> Scheduler::create_planted(SchedulerConfig config, Plant plant)
   for (const GroupShape& group : config.groups) {
     TRY(check_least("frames_per_slab", group.frames_per_slab, 1));
   }
+  TRY(check_least("reserve_tokens", config.reserve_tokens, 0));
+  if (config.reserve_tokens > 0 && config.prefix_caching) {
+    return fail(Code::kInvalidArgument, "reserve_tokens with prefix_caching", {}, {},
+                "sequences that reserve their blocks share none");
+  }
   const int64_t sequences = config.max_sequences;
   TRY(check_least("max_batched_tokens", config.max_batched_tokens, sequences, "max_sequences, "));
   TRY(check_least("max_logit_rows", config.max_logit_rows, sequences, "max_sequences, "));
@@ -179,22 +184,68 @@ void Scheduler::plan_running(StepPlan& plan, Budget& budget) {
 }
 
 void Scheduler::admit(StepPlan& plan, Budget& budget) {
+  if (running_.empty()) {
+    filling_ = true;
+    batch_starts_ = 0;
+  }
+  passed_over_.clear();
+  const Wait wait = start_waiting(plan, budget);
+  filling_ = wait == Wait::kBudget || (wait != Wait::kBlocks && !passed_over_.empty());
+  waiting_for_ = {.shared_block = static_cast<int64_t>(passed_over_.size())};
+  const int64_t others = waiting() - waiting_for_.shared_block;
+  switch (wait) {
+    case Wait::kCapacity:
+      waiting_for_.capacity = others;
+      break;
+    case Wait::kBudget:
+      waiting_for_.budget = others;
+      break;
+    default:  // who was not asked waits for blocks, or for the one that needs all of them
+      waiting_for_.blocks = others;
+  }
+}
+
+// Who waits for a block to share keeps its place.
+bool Scheduler::places_left() const {
+  const auto kept = static_cast<int64_t>(passed_over_.size());
+  if (running() + kept >= config_.max_sequences) return false;
+  if (config_.batching == Batching::kContinuous) return true;
+  return filling_ && batch_starts_ + kept < config_.max_sequences;
+}
+
+std::vector<RequestId> Scheduler::passed_over() const {
+  std::vector<RequestId> requests;
+  for (const SequenceId id : passed_over_) requests.push_back(sequences_.at(id).request.id);
+  return requests;
+}
+
+// The first one that cannot start waits, and everyone behind it: overtaking could starve it. One
+// that waits for a block to share is different: the block is there soon, its place is kept and the
+// blocks it needs are left free.
+Scheduler::Wait Scheduler::start_waiting(StepPlan& plan, Budget& budget) {
   for (auto next = waiting_.begin(); next != waiting_.end();) {
-    if (stalled_ || running() >= config_.max_sequences) return;
-    if (budget.rows == 0 || budget.logit_rows == 0) return;
+    if (stalled_) return Wait::kBlocks;
+    if (!places_left()) return Wait::kCapacity;
+    if (budget.rows == 0 || budget.logit_rows == 0) return Wait::kBudget;
     const Rank rank = *next++;
     Sequence& sequence = sequences_.at(rank.id);
     if (solo_ && *solo_ != rank.id) continue;
     if (sequence.rows_left() == 0) continue;  // preempted, and its last token is under way
-    // The first one waits, and everyone behind it: overtaking could starve it.
-    if (!start(sequence, plan)) return;
+    const Wait wait = start(sequence, plan);
+    if (wait == Wait::kSharedBlock) {
+      passed_over_.push_back(rank.id);
+      continue;
+    }
+    if (wait != Wait::kNothing) return wait;
     waiting_.erase(rank);
     running_.insert(rank);
+    batch_starts_++;
     if (!std::exchange(sequence.admitted, true)) {
       plan.admitted.push_back({sequence.request.id, sequence.id, sequence.choice});
     }
     plan_rows(sequence, plan, budget);
   }
+  return Wait::kNothing;
 }
 
 void Scheduler::plan_rows(Sequence& sequence, StepPlan& plan, Budget& budget) {

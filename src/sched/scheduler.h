@@ -23,6 +23,11 @@ struct GroupShape {
   int64_t window = 0;  // 0: every token is kept; else only the last `window`
 };
 
+enum class Batching : uint8_t {
+  kContinuous,  // a place is taken again as soon as it is free
+  kStatic,      // up to max_sequences start together, and none joins until all of them are done
+};
+
 struct SchedulerConfig {
   int64_t max_sequences = 64;        // running at once
   int64_t max_batched_tokens = 512;  // rows of a step; >= max_sequences
@@ -33,8 +38,29 @@ struct SchedulerConfig {
   std::vector<GroupShape> groups{};
   int depth = 1;  // plans in flight
   bool prefix_caching = true;
+  Batching batching = Batching::kContinuous;
+  /// > 0: a sequence takes blocks for this many positions (or for all it may compute, where those
+  /// are more) when it starts, in every group, and shares none; needs prefix_caching off. 0: blocks
+  /// as its rows need them.
+  int64_t reserve_tokens = 0;
   int64_t ageing_us = 10'000'000;    // waiting that outweighs one level of priority
   int64_t fair_us_per_token = 1000;  // how far a key's next request steps back for each token
+};
+
+/// Why sequences did not start in the last step; each that waits is counted once.
+struct WaitingCounts {
+  int64_t capacity = 0;      // all places are taken
+  int64_t blocks = 0;        // too few are free
+  int64_t shared_block = 0;  // somebody computes a block that the sequence will share
+  int64_t budget = 0;        // the step's rows are given away
+
+  bool operator==(const WaitingCounts&) const = default;
+};
+
+/// Room of the blocks that sequences hold in a KV group, in tokens.
+struct KvUse {
+  int64_t held_tokens = 0;
+  int64_t unused_tokens = 0;  // of these: positions that no row has been planned for
 };
 
 /// Counters since the start.
@@ -61,11 +87,18 @@ class Scheduler {
   /// Takes the input in and decides the next step. At most `depth` plans may be without a
   /// completion.
   StepPlan schedule(const StepInput& input);
+  /// kInvalidData naming the field that schedule() would take for a bug: for inputs from outside
+  /// the process. Changes nothing.
+  Result<void> check(const StepInput& input) const;
 
   const SchedulerConfig& config() const { return config_; }
   const SchedulerStats& stats() const { return stats_; }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
+  const WaitingCounts& waiting_for() const { return waiting_for_; }
+  /// Of sequences that wait for a block to share: those behind them could start in the last step.
+  std::vector<RequestId> passed_over() const;
+  std::vector<KvUse> kv_use() const;
   /// Nothing waits or runs and no block waits for a plan.
   bool idle() const { return sequences_.empty() && blocks_.deferred() == 0; }
   const BlockManager& blocks() const { return blocks_; }
@@ -112,8 +145,19 @@ class Scheduler {
     int64_t rows = 0;
     int64_t logit_rows = 0;
   };
+  /// What keeps a sequence from starting; kNothing where it starts.
+  enum class Wait : uint8_t { kNothing, kCapacity, kBlocks, kSharedBlock, kBudget };
 
   Scheduler(SchedulerConfig config, Plant plant);
+
+  /// Of one sequence, by the completions of an input up to some point.
+  struct Taken {
+    int64_t tokens = 0;
+    int64_t hashes = 0;
+    bool finished = false;
+  };
+  Result<void> check_result(const Sequence& sequence, const SequenceResult& result,
+                            Taken& taken) const;  // (check_input.cc)
 
   // Taking the input in (scheduler.cc).
   void complete(const StepResult& result);
@@ -126,6 +170,8 @@ class Scheduler {
   // Deciding who runs (scheduler.cc).
   void plan_running(StepPlan& plan, Budget& budget);
   void admit(StepPlan& plan, Budget& budget);
+  Wait start_waiting(StepPlan& plan, Budget& budget);
+  bool places_left() const;
   void plan_rows(Sequence& sequence, StepPlan& plan, Budget& budget);
   void add_step(Sequence& sequence, int64_t rows, bool all_logits, StepPlan& plan, Budget& budget);
 
@@ -137,7 +183,7 @@ class Scheduler {
   void list_frames(const Sequence& sequence, SequenceStep& step) const;
 
   // Starting and stopping (placing.cc).
-  bool start(Sequence& sequence, const StepPlan& plan);
+  Wait start(Sequence& sequence, const StepPlan& plan);
   std::optional<bool> fork(Sequence& sequence, const StepPlan& plan);
   int64_t cached_prefix(const Sequence& sequence) const;
   void take_prefix(Sequence& sequence, int64_t blocks);
@@ -154,6 +200,8 @@ class Scheduler {
   void publish(Sequence& sequence);
   int64_t first_needed_block(int group, int64_t position) const;
   int64_t most_blocks(int group, int64_t positions) const;
+  bool reserves() const { return config_.reserve_tokens > 0; }
+  int64_t reserved_positions(const Request& request) const;
 
   SchedulerConfig config_;
   Plant plant_;
@@ -166,6 +214,10 @@ class Scheduler {
   std::optional<SequenceId> solo_;  // runs with the pool to itself: see take_block()
   bool stalled_ = false;            // somebody who runs got no blocks in this step
   std::set<BlockHash> computing_;   // of blocks that this step's rows fill
+  std::vector<SequenceId> passed_over_;
+  WaitingCounts waiting_for_;
+  bool filling_ = true;       // static batching: the batch may still grow
+  int64_t batch_starts_ = 0;  // static batching: sequences that started in this batch
   int64_t last_sequence_ = 0;
   int64_t last_plan_ = 0;
   int64_t completed_plan_ = 0;

@@ -370,5 +370,62 @@ TEST_F(GenerateCli, OtherCommandsPrintJson) {
   EXPECT_NE(strata({"--help"}).out.find("generate"), std::string::npos);
 }
 
+TEST_F(GenerateCli, TracesReplayAndStatisticsAddUpInEveryMode) {
+  std::string rows;
+  for (int i = 0; i < 12; i++) {
+    rows += "{\"id\":" + std::to_string(i) + ",\"ids\":[256," + std::to_string(i % 3) +
+            "],\"max_tokens\":" + std::to_string(1 + i * 5 % 17) + ",\"ignore_eos\":true}\n";
+  }
+  const std::string replay = fs::path(environment("STRATA_BINARY_DIR")) / "strata-replay";
+  std::vector<Json> first;
+  for (const char* batching : {"continuous", "static"}) {
+    for (const char* kv : {"paged", "reserve-max"}) {
+      const auto got = answers(
+          rows, {"--batching", batching, "--kv", kv, "--max-num-seqs", "4", "--max-model-len", "64",
+                 "--trace-steps", file("trace.jsonl"), "--stats", file("stats.json")});
+      if (first.empty()) first = got;
+      EXPECT_EQ(got, first) << batching << " " << kv;
+      const Json stats = Json::parse(read_file(file("stats.json")));
+      EXPECT_EQ(stats["requests"], 12);
+      EXPECT_EQ(stats["tokens_in"], 24);
+      EXPECT_EQ(stats["running"], 0);
+      const Done done = run({replay, file("trace.jsonl"), "--print"});
+      EXPECT_EQ(done.exit_code, 0) << done.errors;
+      EXPECT_TRUE(done.out.starts_with("plan 1: ")) << done.out;
+      EXPECT_TRUE(done.out.ends_with(" steps, 0 differences\n")) << done.out;
+    }
+  }
+  const std::string trace = read_file(file("trace.jsonl"));
+  std::ofstream(file("cut.jsonl")) << trace.substr(0, trace.size() / 2);
+  const Done cut = run({replay, file("cut.jsonl")});
+  EXPECT_EQ(cut.exit_code, 65);
+  EXPECT_NE(cut.errors.find("the line has no end: the trace was cut"), std::string::npos);
+  std::ofstream(file("other.jsonl")) << [&] {
+    std::string other = trace;
+    const size_t at = other.find("\"rows\":2");
+    return other.replace(at, 8, "\"rows\":1");
+  }();
+  EXPECT_EQ(run({replay, file("other.jsonl")}).exit_code, 1);
+  EXPECT_EQ(run({replay, "--prin", file("trace.jsonl")}).exit_code, 2);
+}
+
+TEST_F(GenerateCli, ComparesSchedulesWithoutAModel) {
+  std::ofstream(file("lengths.csv")) << "# in,out\n4,9\n4,1\n4,1\n4,4\n";
+  std::vector<std::string> flags = {"bench",      "schedule", "--lengths",      file("lengths.csv"),
+                                    "--requests", "4",        "--step-us",      "100",
+                                    "--row-us",   "0",        "--max-num-seqs", "2"};
+  const Done table = strata(flags);
+  EXPECT_EQ(table.exit_code, 0) << table.errors;
+  EXPECT_NE(table.out.find("continuous over static: 1.44 x"), std::string::npos) << table.out;
+  flags.push_back("--json");
+  const Json json = Json::parse(strata(flags).out);
+  EXPECT_EQ(json["cases"][2]["batching"], "static");
+  EXPECT_EQ(json["cases"][2]["steps"], 13);
+  std::ofstream(file("lengths.csv")) << "4,9\n4;1\n";
+  const Done bad = strata(flags);
+  EXPECT_EQ(bad.exit_code, 65);
+  EXPECT_NE(bad.errors.find("lengths.csv:2"), std::string::npos) << bad.errors;
+}
+
 }  // namespace
 }  // namespace strata::testing

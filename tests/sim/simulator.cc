@@ -43,7 +43,10 @@ class Run {
   void cancel(sched::StepInput& input);
   void check_plan(const StepPlan& plan);
   void check_order(const StepPlan& plan);
+  std::set<RequestId> check_passed_over(const StepPlan& plan);
   void check_freed(const StepPlan& plan);
+  void check_batch(const sched::StepInput& input, const StepPlan& plan);
+  void check_reserved(const StepPlan& plan);
   void complete_oldest(sched::StepInput& input);
   int64_t work_of(const sched::Request& request) const;
   void check_the_end();
@@ -59,6 +62,10 @@ class Run {
   std::map<RequestId, int64_t> work_;  // of all that have not ended
   std::map<std::pair<int64_t, int32_t>, int64_t> debts_;
   int64_t now_us_ = 0;
+  std::map<RequestId, sched::Request> requests_;
+  std::map<sched::SequenceId, RequestId> request_of_;
+  std::set<sched::SequenceId> running_;
+  int64_t batch_starts_ = 0;  // admissions since nobody ran
   int64_t sent_ = 0;
   int64_t over_ = 0;  // refused or cancelled
   Outcome outcome_;
@@ -83,6 +90,8 @@ Outcome Run::go() {
     for (const sched::Request& request : input.arrivals) most_steps += work_of(request);
     const StepPlan plan = scheduler_.schedule(input);
     check_plan(plan);
+    check_batch(input, plan);
+    if (traffic_.config().reserve_tokens > 0) check_reserved(plan);
     in_flight_.push_back(plan);
     if (++outcome_.steps > most_steps) blame("some request never ends");
   }
@@ -129,6 +138,7 @@ void Run::arrive(sched::StepInput& input) {
       if (now_us_ <= other.closed_us) other.steps_allowed += work;
     }
     work_[request.id] = work;
+    requests_[request.id] = request;
     input.arrivals.push_back(request);
     shadow_.add(made);
   }
@@ -149,6 +159,9 @@ void Run::complete_oldest(sched::StepInput& input) {
 }
 
 void Run::check_plan(const StepPlan& plan) {
+  for (const sched::Admission& admission : plan.admitted) {
+    request_of_[admission.sequence] = admission.request;
+  }
   for (const RequestId id : plan.cancelled) {
     shadow_.cancel(id);
     waiting_.erase(id);
@@ -170,6 +183,7 @@ void Run::check_plan(const StepPlan& plan) {
 // everybody is admitted within the steps that those who may go before take.
 void Run::check_order(const StepPlan& plan) {
   const int64_t ageing_us = traffic_.config().ageing_us;
+  const std::set<RequestId> passed = check_passed_over(plan);
   for (const sched::Admission& admission : plan.admitted) {
     if (admission.choice > 0) continue;
     const auto admitted = waiting_.extract(admission.request);
@@ -178,9 +192,13 @@ void Run::check_order(const StepPlan& plan) {
       continue;
     }
     const Waiting& first = admitted.mapped();
-    for (const auto& [id, other] : waiting_) {
+    for (auto& [id, other] : waiting_) {
       const int64_t lead = (other.priority - first.priority) * ageing_us + other.debt_us;
       if (first.arrival_us <= other.arrival_us + lead) continue;
+      if (passed.contains(id)) {
+        other.steps_allowed += work_.at(admission.request);
+        continue;
+      }
       blame(fmt::format("request {} overtakes {}, which came {} us before",
                         value(admission.request), value(id), first.arrival_us - other.arrival_us));
     }
@@ -189,6 +207,71 @@ void Run::check_order(const StepPlan& plan) {
     if (++entry.steps <= entry.steps_allowed) continue;
     blame(fmt::format("request {} has waited for {} steps", value(id), entry.steps));
   }
+}
+
+// Who is passed over waits for a block that this plan's rows fill, or for its request's first
+// sequence. Hashes of answers are not known here.
+std::set<RequestId> Run::check_passed_over(const StepPlan& plan) {
+  std::set<sched::BlockHash> filled;
+  bool answers = false;
+  const int64_t block = traffic_.config().block_tokens;
+  for (const sched::SequenceStep& step : plan.sequences) {
+    const auto& hashes = requests_.at(request_of_.at(step.sequence)).block_hashes;
+    for (int64_t i = step.first_position / block; i < (step.first_position + step.rows) / block;
+         i++) {
+      const bool prompt = std::cmp_less(i, hashes.size());
+      if (prompt) filled.insert(hashes[static_cast<size_t>(i)]);
+      answers = answers || !prompt;
+    }
+  }
+  std::set<RequestId> admitted, passed;
+  for (const sched::Admission& admission : plan.admitted) admitted.insert(admission.request);
+  for (const RequestId id : scheduler_.passed_over()) {
+    if (!waiting_.contains(id) || admitted.contains(id)) continue;
+    passed.insert(id);
+    if (answers) continue;
+    const auto& wanted = requests_.at(id).block_hashes;
+    const bool soon = std::ranges::any_of(
+        wanted, [&filled](const sched::BlockHash& hash) { return filled.contains(hash); });
+    if (!soon) blame(fmt::format("request {} is passed over without a reason", value(id)));
+  }
+  return passed;
+}
+
+// With static batching no more start than there are places, until all of them are done.
+void Run::check_batch(const sched::StepInput& input, const StepPlan& plan) {
+  for (const sched::StepResult& result : input.completions) {
+    for (const sched::SequenceResult& entry : result.sequences) {
+      if (entry.finished) running_.erase(entry.sequence);
+    }
+  }
+  for (const RequestId id : plan.cancelled) {
+    std::erase_if(running_,
+                  [&](sched::SequenceId running) { return request_of_.at(running) == id; });
+  }
+  for (const sched::SequenceId id : plan.preempted) running_.erase(id);
+  if (running_.empty()) batch_starts_ = 0;
+  batch_starts_ += std::ssize(plan.admitted);
+  for (const sched::Admission& admission : plan.admitted) running_.insert(admission.sequence);
+  for (const sched::SequenceStep& step : plan.sequences) running_.insert(step.sequence);
+  if (traffic_.config().batching == sched::Batching::kStatic &&
+      batch_starts_ > traffic_.config().max_sequences) {
+    blame("a sequence joins a batch that is full");
+  }
+}
+
+// With reserved blocks a sequence gets all of them with its first rows, and never another one's.
+void Run::check_reserved(const StepPlan& plan) {
+  const sched::SchedulerConfig& config = traffic_.config();
+  int64_t blocks = 0;
+  for (const sched::SequenceStep& step : plan.sequences) {
+    if (step.first_position > 0) continue;
+    const sched::Request& request = requests_.at(request_of_.at(step.sequence));
+    const int64_t positions = std::max(config.reserve_tokens, request.positions());
+    blocks += std::ssize(config.groups) * ((positions - 1) / config.block_tokens + 1);
+  }
+  if (blocks != std::ssize(plan.allocated)) blame("blocks are not reserved at the start");
+  if (!plan.preempted.empty() || !plan.copies.empty()) blame("reserved blocks are taken or shared");
 }
 
 // A frame comes back only after the last plan that reads it.

@@ -41,6 +41,11 @@ sched::SchedulerConfig Traffic::make_config() {
   config.block_tokens = 1 + draw(6);
   config.depth = static_cast<int>(1 + draw(3));
   config.prefix_caching = !chance(10);
+  if (chance(15)) config.batching = sched::Batching::kStatic;
+  if (chance(10)) {
+    config.reserve_tokens = 1 + draw(80);
+    config.prefix_caching = false;
+  }
   config.ageing_us = 5 + draw(200);
   config.fair_us_per_token = draw(3);
   // A pool for 1 to 4 sequences of 70 tokens: many have to give way, a few never fit.

@@ -96,7 +96,7 @@ class BatchRun {
       if (!more && at_end_ && rows_.empty()) break;
     }
     TRY(output_->close());
-    progress_.finish(counts_, session_.engine->stats().cached_tokens);
+    progress_.finish(counts_);
     const int64_t errors = counts_.errors + earlier_.errors;
     if (errors == 0) return {};
     const int64_t rows = counts_.rows + earlier_.rows;
@@ -305,7 +305,9 @@ Result<void> run_batch(Env& env, const BatchArgs& args) {
       TRY(env.open_writable(args.output, args.resume ? WriteMode::kAppend : WriteMode::kTruncate));
   watch_interrupts();
   BatchRun run(env, args, session, std::move(reader), std::move(earlier), std::move(output));
-  return run.run();
+  auto outcome = run.run();
+  log_info("{}", engine::summary(session.engine->stats()));
+  return close_session(session, std::move(outcome));
 }
 
 }  // namespace strata::apps

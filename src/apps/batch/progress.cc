@@ -55,13 +55,13 @@ void BatchProgress::show(const BatchCounts& counts, int64_t running) {
   std::fflush(stderr);
 }
 
-void BatchProgress::finish(const BatchCounts& counts, int64_t cached_tokens) {
+void BatchProgress::finish(const BatchCounts& counts) {
   if (terminal_) fmt::print(stderr, "\r\x1b[K");
   log_info(
-      "{} rows in {}: {} answered, {} errors; {} prompt tokens ({} from the prefix cache), {} "
-      "generated, {:.1f} tokens/s",
+      "{} rows in {}: {} answered, {} errors; {} prompt tokens, {} generated, "
+      "{:.1f} tokens/s",
       counts.rows, format_duration(seconds()), counts.rows - counts.errors, counts.errors,
-      counts.prompt_tokens, cached_tokens, counts.generated_tokens,
+      counts.prompt_tokens, counts.generated_tokens,
       static_cast<double>(counts.generated_tokens) / seconds());
 }
 

@@ -23,7 +23,7 @@ class BatchProgress {
   BatchProgress(Env& env, uint64_t file_bytes);
   /// Cheap where it is not yet time for a line.
   void show(const BatchCounts& counts, int64_t running);
-  void finish(const BatchCounts& counts, int64_t cached_tokens);
+  void finish(const BatchCounts& counts);
 
  private:
   double seconds() const;

@@ -1,5 +1,5 @@
 // Sums over the spec's tensors and layers.
-#include "apps/bench_work.h"
+#include "apps/bench/work.h"
 
 namespace strata::apps {
 

@@ -1,7 +1,7 @@
 // Runs each case several times through Engine::submit and step(), with peaks probed before and
 // after every run: on a shared machine both drift, their ratio much less. Medians are of the
 // ratios.
-#include "apps/bench_latency.h"
+#include "apps/bench/latency.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/bench_work.h"
+#include "apps/bench/work.h"
 #include "apps/probes.h"
 #include "base/json.h"
 #include "device/cpu_device.h"
@@ -269,7 +269,7 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
   } else {
     print_table(reports, facts, config);
   }
-  return {};
+  return engine->close();
 }
 
 }  // namespace strata::apps

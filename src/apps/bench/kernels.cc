@@ -1,7 +1,7 @@
 // Times linear and attention through the kernel table on shapes of a one-billion-parameter model.
 // Operands are distinct and together far larger than any cache. bench/ holds finer-grained programs
 // for work on one kernel.
-#include "apps/bench_kernels.h"
+#include "apps/bench/kernels.h"
 
 #include <fmt/format.h>
 

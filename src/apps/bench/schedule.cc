@@ -1,0 +1,196 @@
+// Reading lengths, four runs of the step model, their ratios.
+#include "apps/bench/schedule.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "sched/step_model.h"
+#include "sched/trace.h"
+
+namespace strata::apps {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 64 << 20;
+constexpr int64_t kBlockTokens = 32;
+
+constexpr ConfigField integer_field(const char* name, const char* fallback, const char* unit,
+                                    double max, const char* help) {
+  return {.name = name,
+          .kind = FieldKind::kInteger,
+          .fallback = fallback,
+          .unit = unit,
+          .min = 1,
+          .max = max,
+          .help = help};
+}
+constexpr ConfigField price_field(const char* name, const char* fallback, const char* help) {
+  return {.name = name,
+          .kind = FieldKind::kNumber,
+          .fallback = fallback,
+          .unit = "us",
+          .min = 0,
+          .max = 1e9,
+          .help = help};
+}
+
+constexpr ConfigField kFields[] = {
+    {.name = "lengths",
+     .fallback = "bench/sharegpt_like.csv",
+     .unit = "FILE",
+     .help = "rows of prompt tokens, a comma, answer tokens"},
+    integer_field("requests", "256", "requests", 1 << 20,
+                  "how many rows of the file, from its start"),
+    price_field("step-us", "20000", "time of any step: price_step_us of --stats"),
+    price_field("row-us", "1000", "time of each row of a step: price_row_us of --stats"),
+    integer_field("max-num-seqs", "64", "sequences", 4096, "how many sequences run in one batch"),
+    integer_field("max-num-batched-tokens", "512", "tokens", 65536, "most tokens of a step"),
+    integer_field("prefill-chunk", "512", "tokens", 65536,
+                  "most prompt tokens of one sequence in a step"),
+    integer_field("kv-blocks", "512", "blocks of 32 tokens", 1 << 26, "size of the KV pool"),
+    integer_field("max-model-len", "2048", "tokens", 1 << 24,
+                  "longest sequence: what --kv reserve-max takes for each"),
+    {.name = "json", .kind = FieldKind::kSwitch, .help = "print JSON"},
+};
+
+struct Case {
+  sched::Batching batching = sched::Batching::kContinuous;
+  bool reserve_max = false;
+  sched::ModelOutcome outcome{};
+
+  std::string_view kv() const { return reserve_max ? "reserve-max" : "paged"; }
+  double requests_per_s(int64_t requests) const {
+    return static_cast<double>(requests) / outcome.seconds;
+  }
+};
+
+Result<int64_t> read_length(std::string_view text, const std::string& where) {
+  int64_t length = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (error == std::errc() && end == text.data() + text.size() && length >= 1) return length;
+  return fail(Code::kInvalidData, where, std::string(text.substr(0, 60)),
+              "a number of tokens >= 1");
+}
+
+Result<std::vector<sched::ModelRequest>> read_lengths(Env& env, const BenchScheduleArgs& args) {
+  const std::string text = TRY(env.read_small_file(args.lengths, kMaxFileBytes));
+  std::vector<sched::ModelRequest> requests;
+  int64_t line = 0;
+  for (size_t at = 0; at < text.size() && std::cmp_less(requests.size(), args.requests);) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view row = std::string_view(text).substr(at, end - at);
+    at = end + 1;
+    line++;
+    if (row.empty() || row.starts_with('#')) continue;
+    const std::string where = fmt::format("{}:{}", args.lengths, line);
+    const size_t comma = row.find(',');
+    if (comma == std::string_view::npos) {
+      return fail(Code::kInvalidData, where, std::string(row.substr(0, 60)), "two numbers");
+    }
+    const int64_t prompt = TRY(read_length(row.substr(0, comma), where));
+    const int64_t answer = TRY(read_length(row.substr(comma + 1), where));
+    if (prompt + answer > args.max_model_len) {
+      return fail(Code::kInvalidData, where, fmt::format("{} tokens", prompt + answer),
+                  fmt::format("at most {}", args.max_model_len), "raise --max-model-len");
+    }
+    requests.push_back({.prompt_tokens = prompt, .max_tokens = answer});
+  }
+  if (std::cmp_equal(requests.size(), args.requests)) return requests;
+  return fail(Code::kInvalidData, args.lengths, fmt::format("{} rows", requests.size()),
+              fmt::format("{} or more", args.requests), "lower --requests");
+}
+
+sched::SchedulerConfig config_of(const BenchScheduleArgs& args, const Case& what) {
+  // Which frame a block lies in costs nothing here, so a slab is a block.
+  return {.max_sequences = args.max_num_seqs,
+          .max_batched_tokens = args.max_num_batched_tokens,
+          .prefill_chunk = args.prefill_chunk,
+          .max_logit_rows = args.max_num_seqs,
+          .block_tokens = kBlockTokens,
+          .slabs = args.kv_blocks,
+          .groups = {{.frames_per_slab = 1, .window = 0}},
+          .prefix_caching = false,
+          .batching = what.batching,
+          .reserve_tokens = what.reserve_max ? args.max_model_len : 0};
+}
+
+double ratio_of(const Case& better, const Case& worse) {
+  return worse.outcome.seconds / better.outcome.seconds;
+}
+
+void print_table(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
+  fmt::print("{} requests; a step takes {} us and {} us for each row; blocks of {} tokens\n",
+             args.requests, args.step_us, args.row_us, kBlockTokens);
+  fmt::print("{:<12}{:<13}{:>11}{:>11}{:>10}{:>9}{:>13}{:>10}\n", "batching", "kv", "requests/s",
+             "in flight", "KV waste", "steps", "preemptions", "seconds");
+  for (const Case& what : cases) {
+    fmt::print("{:<12}{:<13}{:>11.3f}{:>11.1f}{:>9.1f}%{:>9}{:>13}{:>10.1f}\n",
+               sched::batching_name(what.batching), what.kv(), what.requests_per_s(args.requests),
+               what.outcome.mean_running, 100 * what.outcome.kv_waste_share, what.outcome.steps,
+               what.outcome.preemptions, what.outcome.seconds);
+  }
+  fmt::print("continuous over static: {:.2f} x requests/s\n", ratio_of(cases[0], cases[2]));
+  fmt::print("paged over reserve-max: {:.2f} x requests/s, {:.2f} x in flight\n",
+             ratio_of(cases[0], cases[1]),
+             cases[0].outcome.mean_running / cases[1].outcome.mean_running);
+}
+
+Json to_json(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
+  Json rows = Json::array();
+  for (const Case& what : cases) {
+    rows.push_back({{"batching", sched::batching_name(what.batching)},
+                    {"kv", what.kv()},
+                    {"requests_per_s", what.requests_per_s(args.requests)},
+                    {"mean_running", what.outcome.mean_running},
+                    {"kv_waste_share", what.outcome.kv_waste_share},
+                    {"steps", what.outcome.steps},
+                    {"preemptions", what.outcome.preemptions},
+                    {"seconds", what.outcome.seconds}});
+  }
+  return {{"requests", args.requests},
+          {"step_us", args.step_us},
+          {"row_us", args.row_us},
+          {"cases", rows}};
+}
+
+}  // namespace
+
+FieldList bench_schedule_fields() { return kFields; }
+
+BenchScheduleArgs make_bench_schedule_args(const FieldValues& values) {
+  return {.lengths = values.text("lengths"),
+          .requests = *values.integer("requests"),
+          .step_us = *values.number("step-us"),
+          .row_us = *values.number("row-us"),
+          .max_num_seqs = *values.integer("max-num-seqs"),
+          .max_num_batched_tokens = *values.integer("max-num-batched-tokens"),
+          .prefill_chunk = *values.integer("prefill-chunk"),
+          .kv_blocks = *values.integer("kv-blocks"),
+          .max_model_len = *values.integer("max-model-len"),
+          .json = values.is_on("json")};
+}
+
+Result<void> run_bench_schedule(Env& env, const BenchScheduleArgs& args) {
+  const std::vector<sched::ModelRequest> requests = TRY(read_lengths(env, args));
+  std::vector<Case> cases;
+  for (const auto batching : {sched::Batching::kContinuous, sched::Batching::kStatic}) {
+    for (const bool reserve_max : {false, true}) {
+      Case what{.batching = batching, .reserve_max = reserve_max};
+      what.outcome =
+          TRY(sched::run_step_model(config_of(args, what), requests, {args.step_us, args.row_us}));
+      cases.push_back(what);
+    }
+  }
+  if (args.json) {
+    fmt::print("{}\n", to_json(cases, args).dump(2));
+  } else {
+    print_table(cases, args);
+  }
+  return {};
+}
+
+}  // namespace strata::apps

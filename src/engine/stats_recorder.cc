@@ -1,0 +1,118 @@
+// Sums, and what follows from them.
+#include "engine/stats_recorder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+namespace strata::engine {
+namespace {
+
+// "VmRSS:    1234 kB" in the kernel's file; 0 where it says nothing.
+int64_t resident_bytes(Env& env) {
+  const auto text = env.read_system_file("/proc/self/status");
+  if (!text) return 0;
+  const size_t at = text->find("VmRSS:");
+  if (at == std::string::npos) return 0;
+  const size_t digits = text->find_first_of("0123456789", at);
+  if (digits == std::string::npos) return 0;
+  int64_t kilobytes = 0;
+  std::from_chars(text->data() + digits, text->data() + text->size(), kilobytes);
+  return kilobytes * 1024;
+}
+
+}  // namespace
+
+StatsRecorder::StatsRecorder(const sched::SchedulerConfig& config, const memory::SlabPlan& slabs,
+                             bool best_hits)
+    : slabs_(slabs), prefixes_(config.block_tokens, best_hits ? kRememberedBlocks : 0) {}
+
+void StatsRecorder::add(const sched::StepInput& input, const sched::StepPlan& plan,
+                        const sched::StepResult& result, const sched::Scheduler& scheduler) {
+  prefixes_.add(input, plan);
+  for (const sched::Admission& admission : plan.admitted) requests_ += admission.choice == 0;
+  for (const sched::SequenceResult& entry : result.sequences) {
+    tokens_out_ += static_cast<int64_t>(entry.tokens.size());
+  }
+  step_rows_ = static_cast<double>(plan.rows());
+  rows_ += plan.rows();
+  steps_ += plan.sequences.empty() ? 0 : 1;
+  step_running_ = static_cast<double>(scheduler.running());
+  step_held_ = step_unused_ = 0;
+  const std::vector<sched::KvUse> use = scheduler.kv_use();
+  for (size_t g = 0; g < use.size(); g++) {
+    const auto bytes = static_cast<double>(slabs_.frame_bytes[g]);
+    step_held_ += static_cast<double>(use[g].held_tokens) * bytes;
+    step_unused_ += static_cast<double>(use[g].unused_tokens) * bytes;
+  }
+}
+
+void StatsRecorder::add_times(const StepClock& clock) {
+  double time = 0;
+  for (size_t i = 0; i < kPhases; i++) {
+    sum_ns_[i] += clock.ns()[i];
+    max_ns_[i] = std::max(max_ns_[i], clock.ns()[i]);
+    time += static_cast<double>(clock.ns()[i]);
+  }
+  if (step_rows_ == 0) return;
+  time_ += time;
+  running_time_ += step_running_ * time;
+  held_time_ += step_held_ * time;
+  unused_time_ += step_unused_ * time;
+  sum_rows2_ += step_rows_ * step_rows_;
+  sum_rows_time_ += step_rows_ * time;
+}
+
+EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
+                                const memory::MemoryAccount& account) const {
+  EngineStats stats{.running = scheduler.running(),
+                    .waiting = scheduler.waiting(),
+                    .waiting_for = scheduler.waiting_for(),
+                    .rss_bytes = resident_bytes(env),
+                    .steps = steps_,
+                    .rows = rows_,
+                    .requests = requests_,
+                    .tokens_in = prefixes_.prompt_tokens(),
+                    .tokens_out = tokens_out_,
+                    .scheduler = scheduler.stats(),
+                    .hit_tokens = prefixes_.hit_tokens(),
+                    .best_hit_tokens = prefixes_.best_hit_tokens()};
+  add_blocks(scheduler, stats);
+  for (int tag = 0; tag < memory::kMemoryTags; tag++) {
+    const auto which = static_cast<memory::MemoryTag>(tag);
+    stats.memory.push_back({std::string(memory::tag_name(which)), account.bytes(which)});
+  }
+  for (size_t i = 0; i < kPhases; i++) {
+    stats.phases[i] = {static_cast<double>(sum_ns_[i]) * 1e-3,
+                       static_cast<double>(max_ns_[i]) * 1e-3};
+  }
+  if (time_ > 0) stats.mean_running = running_time_ / time_;
+  if (held_time_ > 0) stats.kv_waste_share = unused_time_ / held_time_;
+  // Least squares; steps that all had the same number of rows tell nothing about a row.
+  const auto steps = static_cast<double>(steps_), rows = static_cast<double>(rows_);
+  const double spread = steps * sum_rows2_ - rows * rows;
+  if (steps_ == 0) return stats;
+  if (spread > 0.5) {
+    const double slope = (steps * sum_rows_time_ - rows * time_) / spread;
+    stats.row_us = std::clamp(slope, 0.0, time_ / rows) * 1e-3;
+  }
+  stats.step_us = time_ * 1e-3 / steps - stats.row_us * rows / steps;
+  return stats;
+}
+
+void StatsRecorder::add_blocks(const sched::Scheduler& scheduler, EngineStats& stats) const {
+  const sched::BlockManager& blocks = scheduler.blocks();
+  for (int g = 0; g < blocks.groups(); g++) {
+    const auto i = static_cast<size_t>(g);
+    stats.groups.push_back({.used_blocks = blocks.live_blocks(g),
+                            .shared_blocks = blocks.shared_blocks(g),
+                            .cached_blocks = blocks.cached_blocks(g),
+                            .free_blocks = blocks.free_blocks(g),
+                            .window = scheduler.config().groups[i].window,
+                            .block_bytes = slabs_.frame_bytes[i]});
+    const int64_t rest = slabs_.slab_bytes - slabs_.frames_per_slab[i] * slabs_.frame_bytes[i];
+    stats.slab_waste_bytes += blocks.owned_slabs(g) * rest;
+  }
+}
+
+}  // namespace strata::engine

@@ -1,0 +1,100 @@
+// Plans come back at once as if carried out; the clock moves by what they cost.
+#include "sched/step_model.h"
+
+#include <fmt/core.h>
+
+#include <map>
+#include <utility>
+
+namespace strata::sched {
+namespace {
+
+class ModelRun {
+ public:
+  ModelRun(Scheduler scheduler, std::span<const ModelRequest> requests, const StepPrices& prices)
+      : scheduler_(std::move(scheduler)), requests_(requests), prices_(prices) {}
+
+  Result<ModelOutcome> run() {
+    StepInput input{.arrivals = arrivals()};
+    do {
+      const StepPlan plan = scheduler_.schedule(input);
+      if (!plan.refused.empty()) return refused(plan.refused.front());
+      for (const Admission& admission : plan.admitted) {
+        const auto index = static_cast<size_t>(value(admission.request) - 1);
+        tokens_left_[admission.sequence] = requests_[index].max_tokens;
+      }
+      take_time(plan);
+      input = {.now_us = static_cast<int64_t>(now_us_), .completions = {carry_out(plan)}};
+    } while (!scheduler_.idle());
+    outcome_.seconds = now_us_ * 1e-6;
+    outcome_.preemptions = scheduler_.stats().preemptions;
+    outcome_.mean_running = running_us_ / now_us_;
+    outcome_.kv_waste_share = held_us_ > 0 ? unused_us_ / held_us_ : 0;
+    return outcome_;
+  }
+
+ private:
+  std::vector<Request> arrivals() const {
+    std::vector<Request> arrivals;
+    for (const ModelRequest& request : requests_) {
+      arrivals.push_back({.id = static_cast<RequestId>(arrivals.size() + 1),
+                          .prompt_tokens = request.prompt_tokens,
+                          .max_tokens = request.max_tokens});
+    }
+    return arrivals;
+  }
+
+  Result<ModelOutcome> refused(const Refusal& refusal) const {
+    return fail(Code::kResourceLimit,
+                fmt::format("request {} cannot fit into the KV pool", value(refusal.request)),
+                fmt::format("{} blocks needed", refusal.needed_blocks),
+                fmt::format("at most {}", refusal.pool_blocks));
+  }
+
+  void take_time(const StepPlan& plan) {
+    if (plan.sequences.empty()) return;  // the last result is taken in, nothing runs
+    const double us = prices_.step_us + prices_.row_us * static_cast<double>(plan.rows());
+    outcome_.steps++;
+    now_us_ += us;
+    running_us_ += static_cast<double>(scheduler_.running()) * us;
+    for (const KvUse& use : scheduler_.kv_use()) {
+      held_us_ += static_cast<double>(use.held_tokens) * us;
+      unused_us_ += static_cast<double>(use.unused_tokens) * us;
+    }
+  }
+
+  StepResult carry_out(const StepPlan& plan) {
+    StepResult result{.plan = plan.id};
+    for (const SequenceStep& step : plan.sequences) {
+      if (!step.yields_token) continue;
+      SequenceResult& entry = result.sequences.emplace_back();
+      entry.sequence = step.sequence;
+      entry.tokens = {0};
+      outcome_.tokens_out++;
+      if (--tokens_left_.at(step.sequence) == 0) entry.finished = FinishReason::kLength;
+    }
+    return result;
+  }
+
+  Scheduler scheduler_;
+  std::span<const ModelRequest> requests_;
+  StepPrices prices_;
+  std::map<SequenceId, int64_t> tokens_left_;
+  double now_us_ = 0;
+  double running_us_ = 0, held_us_ = 0, unused_us_ = 0;
+  ModelOutcome outcome_;
+};
+
+}  // namespace
+
+Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
+                                    std::span<const ModelRequest> requests,
+                                    const StepPrices& prices) {
+  if (requests.empty()) return fail(Code::kInvalidArgument, "no requests", {}, "at least one");
+  if (!(prices.step_us >= 0 && prices.row_us >= 0 && prices.step_us + prices.row_us > 0)) {
+    return fail(Code::kInvalidArgument, "prices of a step", {}, "numbers >= 0, one of them above");
+  }
+  return ModelRun(TRY(Scheduler::create(config)), requests, prices).run();
+}
+
+}  // namespace strata::sched

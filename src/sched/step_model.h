@@ -1,0 +1,35 @@
+// A list of requests through the real scheduler under a clock that steps set: what a schedule costs
+// when a step takes `step_us` and each of its rows `row_us`. For comparing schedules without a
+// model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/status.h"
+#include "sched/scheduler.h"
+
+namespace strata::sched {
+
+/// Lengths of a request; the answer always has its full length.
+struct ModelRequest {
+  int64_t prompt_tokens = 1;
+  int64_t max_tokens = 1;
+};
+
+struct ModelOutcome {
+  double seconds = 0;
+  int64_t steps = 0;
+  int64_t tokens_out = 0;
+  int64_t preemptions = 0;
+  double mean_running = 0;    // sequences, over time
+  double kv_waste_share = 0;  // of the tokens that held blocks have room for, over time
+};
+
+/// All requests come at once, in this order of service; no two share a prefix. kResourceLimit where
+/// the pool can never hold one of them.
+Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
+                                    std::span<const ModelRequest> requests,
+                                    const StepPrices& prices);
+
+}  // namespace strata::sched

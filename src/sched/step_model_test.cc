@@ -1,0 +1,68 @@
+// Schedules whose cost can be counted by hand.
+#include "sched/step_model.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace strata::sched {
+namespace {
+
+SchedulerConfig config_of(Batching batching, int64_t reserve_tokens) {
+  return {.max_sequences = 2,
+          .max_batched_tokens = 8,
+          .prefill_chunk = 8,
+          .max_logit_rows = 2,
+          .block_tokens = 4,
+          .slabs = 8,
+          .groups = {{.frames_per_slab = 1, .window = 0}},
+          .prefix_caching = false,
+          .batching = batching,
+          .reserve_tokens = reserve_tokens};
+}
+
+// A long answer and three short ones; a step takes 100 us and 1 us for each row.
+ModelOutcome run(Batching batching, int64_t reserve_tokens = 0) {
+  const std::vector<ModelRequest> requests = {{4, 9}, {4, 1}, {4, 1}, {4, 4}};
+  const auto outcome =
+      run_step_model(config_of(batching, reserve_tokens), requests, {.step_us = 100, .row_us = 1});
+  EXPECT_TRUE(outcome) << outcome.error().message();
+  return outcome.value_or(ModelOutcome{});
+}
+
+TEST(StepModel, CountsStepsAndRowsOfAContinuousSchedule) {
+  // The long one's 9 steps hide all others. Rows: 16 of prompts, 8 + 3 of answers.
+  const ModelOutcome outcome = run(Batching::kContinuous);
+  EXPECT_EQ(outcome.steps, 9);
+  EXPECT_EQ(outcome.tokens_out, 15);
+  EXPECT_NEAR(outcome.seconds, 927e-6, 1e-9);
+  EXPECT_NEAR(outcome.mean_running, (9 * 103.0 + 6 * 103.0) / 927, 0.05);
+}
+
+TEST(StepModel, CountsStepsAndRowsOfAStaticSchedule) {
+  // Two batches: 9 steps, then 4.
+  const ModelOutcome outcome = run(Batching::kStatic);
+  EXPECT_EQ(outcome.steps, 13);
+  EXPECT_NEAR(outcome.seconds, 1327e-6, 1e-9);
+}
+
+TEST(StepModel, CountsWasteOfReservedBlocks) {
+  // 8 blocks hold one reservation of 20 tokens: one after another.
+  const ModelOutcome outcome = run(Batching::kContinuous, 20);
+  EXPECT_EQ(outcome.steps, 15);
+  EXPECT_EQ(outcome.mean_running, 1);
+  EXPECT_GT(outcome.kv_waste_share, 0.5);
+  EXPECT_LT(run(Batching::kContinuous).kv_waste_share, 0.4);
+}
+
+TEST(StepModel, RefusesWhatCannotRun) {
+  const SchedulerConfig config = config_of(Batching::kContinuous, 0);
+  const std::vector<ModelRequest> huge = {{4, 1}, {40, 1}};
+  EXPECT_EQ(run_step_model(config, huge, {.step_us = 1}).error().message(),
+            "request 2 cannot fit into the KV pool: got 10 blocks needed, expected at most 8");
+  EXPECT_FALSE(run_step_model(config, {}, {.step_us = 1}));
+  EXPECT_FALSE(run_step_model(config, huge, {}));
+}
+
+}  // namespace
+}  // namespace strata::sched
