@@ -141,7 +141,6 @@ TEST(Mask, ChangesNoLogprobs) {
 }
 
 TEST(Mask, FailsTheRowWithItsGrammar) {
-  // Needs a byte that only special tokens could give: no token fits.
   DecodeState state = state_of_regex("a[bc]");
   state.commit(id_of("a"));
   state.commit(id_of("z"));  // not what the mask allowed

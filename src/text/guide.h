@@ -48,7 +48,7 @@ class Grammar {
 class GuideFactory {
  public:
   /// `vocab`: columns of the model's logits; ids that the tokenizer lacks are never allowed. Takes
-  /// a quarter of a second for 128,000 tokens. kInvalidArgument where the tokenizer's decoder gives
+  /// about half a second for 100,000 tokens. kInvalidArgument where the tokenizer's decoder gives
   /// single tokens no text.
   static Result<GuideFactory> create(const Tokenizer& tokenizer, int64_t vocab);
 
