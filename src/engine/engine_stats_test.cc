@@ -182,8 +182,8 @@ TEST(EngineBatching, GivesTheSameTextWithEveryModeOfBatchingAndKv) {
       std::vector<Outcome> outcomes(requests.size());
       for (size_t i = 0; i < requests.size(); i++) running.add(requests[i], outcomes[i]);
       running.engine().step();
-      // The first one's first rows lie in one block; or all of 128 tokens are taken.
-      EXPECT_EQ(running.engine().stats().groups[0].used_blocks, reserve_max ? 4 : 1);
+      // The first one's first 64 rows lie in two blocks; or all of 128 tokens are taken.
+      EXPECT_EQ(running.engine().stats().groups[0].used_blocks, reserve_max ? 4 : 2);
       running.finish();
       for (size_t i = 0; i < requests.size(); i++) {
         testing::expect_same(outcomes[i], expected[i], std::to_string(i));

@@ -270,7 +270,7 @@ TEST(Speculation, CountsTheMemoryOfTheModelThatGuesses) {
     return Speculation(*opened, config).engine().worker().account().bytes(tag);
   };
   using enum memory::MemoryTag;
-  const EngineConfig plain{.max_num_seqs = 4}, with = asking(plain, self);
+  const EngineConfig plain{.max_num_seqs = 64}, with = asking(plain, self);
   const int64_t weights = bytes(plain, kWeights), kv = bytes(plain, kKv);
   const int64_t logits = bytes(plain, kLogits);
   ASSERT_TRUE(opened->open_draft(real_env(), self.path()));
