@@ -46,9 +46,7 @@ std::vector<Json> recorded() {
 }
 
 // Of a plan that the first step cannot have had.
-Json one_completion() {
-  return Json::array({Json{{"plan", 1}, {"sequences", Json::array()}}});
-}
+Json one_completion() { return Json::array({Json{{"plan", 1}, {"sequences", Json::array()}}}); }
 
 // The first line that is refused or differs, as text; empty where the trace replays.
 std::string replayed(const std::vector<Json>& lines) {
