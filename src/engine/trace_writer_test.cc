@@ -56,6 +56,7 @@ TEST(TraceWriter, StopsWithAWarningWhereTheDiskIsFull) {
     EXPECT_FALSE(text.ends_with("{\"steps\":40}\n"));
     ASSERT_EQ(warnings().size(), 1u) << "once, not with every step";
     EXPECT_NE(warnings()[0].find("the trace ends before step"), std::string::npos) << warnings()[0];
+    EXPECT_EQ(warnings()[0].find("before step 40:"), std::string::npos) << "with the first piece";
     EXPECT_NE(warnings()[0].find("No space left"), std::string::npos) << warnings()[0];
   }
   set_log_sink(before);
