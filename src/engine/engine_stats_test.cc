@@ -14,7 +14,6 @@ namespace {
 
 using testing::Outcome;
 using testing::plain;
-using testing::prompt;
 using testing::Running;
 
 std::string temporary(const char* name) {

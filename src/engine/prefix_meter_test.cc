@@ -9,7 +9,6 @@ namespace {
 
 using sched::RequestId;
 using sched::SequenceId;
-using sched::StepInput;
 using sched::StepPlan;
 
 constexpr int64_t kBlock = 4;
