@@ -18,6 +18,9 @@
 namespace strata::apps {
 namespace {
 
+// Rows in hand; beyond, no further one is taken.
+constexpr size_t kHeldRows = 8192;
+
 // A row on its way from the file to its answer.
 struct Row {
   int64_t line = 0;
@@ -91,10 +94,12 @@ class RowsRun {
   }
 
  private:
-  // Twice the batch: enough that a finished sequence's place is taken in the next step.
+  // Twice the batch: enough that a finished sequence's place is taken in the next step. Rows that
+  // have ended wait for an earlier one, and take nobody's place.
   Result<void> take_rows() {
-    const auto wanted = static_cast<size_t>(2 * session_.engine->config().max_num_seqs);
-    while (rows_.size() < wanted) {
+    const int64_t wanted = 2 * session_.engine->config().max_num_seqs;
+    int64_t open = std::ranges::count_if(rows_, [](const auto& row) { return !row->done(); });
+    for (; open < wanted && rows_.size() < kHeldRows; open++) {
       if (!waiting_ && !at_end_) TRY(read_row());
       if (!waiting_ && at_end_) return {};
       if (waiting_ && !start(*std::exchange(waiting_, {}))) return {};

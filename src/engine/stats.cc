@@ -42,6 +42,8 @@ constexpr Field kFields[] = {
     {"solo_starts", [](const EngineStats& s) { return Json(s.scheduler.solo_starts); }},
     {"forks", [](const EngineStats& s) { return Json(s.scheduler.forks); }},
     {"block_copies", [](const EngineStats& s) { return Json(s.scheduler.block_copies); }},
+    {"drafts", [](const EngineStats& s) { return Json(s.scheduler.drafts); }},
+    {"accepted_drafts", [](const EngineStats& s) { return Json(s.scheduler.accepted_drafts); }},
     {"mean_running", [](const EngineStats& s) { return Json(s.mean_running); }},
     {"kv_waste_share", [](const EngineStats& s) { return Json(s.kv_waste_share); }},
     {"host_us", [](const EngineStats& s) { return Json(s.host_us()); }},

@@ -60,9 +60,10 @@ Result<void> Scheduler::check_result(const Sequence& sequence, const SequenceRes
   taken.hashes += static_cast<int64_t>(result.block_hashes.size());
   taken.finished = result.finished.has_value();
   const std::string where = fmt::format("sequence {}", value(result.sequence));
-  if (taken.tokens > sequence.yields_in_flight) {
+  const int64_t most = sequence.yields_in_flight + sequence.drafts_in_flight;
+  if (taken.tokens > most) {
     return wrong(where + ": tokens", taken.tokens,
-                 fmt::format("at most {}, which plans in flight yield", sequence.yields_in_flight));
+                 fmt::format("at most {}, which plans in flight yield or guess", most));
   }
   if (sequence.generated + taken.tokens >= sequence.request.max_tokens && !taken.finished) {
     return fail(Code::kInvalidData, where + ": finished", "missing",

@@ -94,7 +94,7 @@ TEST(Trace, RefusesWhatIsNoRun) {
       "refused: input: completions: got 0, expected so many that at most 1 plans are in flight");
   EXPECT_EQ(refused(1, "/input/completions/0/sequences/0/tokens", {5, 5}),
             "refused: input: completions[0]: sequence 1: tokens: got 2, expected at most 1, which "
-            "plans in flight yield");
+            "plans in flight yield or guess");
   EXPECT_EQ(
       refused(0, "/input/arrivals/0/block_hashes", {std::string(32, '0')}),
       "refused: input: arrivals[0].block_hashes: got 1, expected none, or 0: one of every full "

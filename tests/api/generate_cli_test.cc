@@ -374,21 +374,24 @@ TEST_F(GenerateCli, TracesReplayAndStatisticsAddUpInEveryMode) {
   std::string rows;
   for (int i = 0; i < 12; i++) {
     rows += "{\"id\":" + std::to_string(i) + ",\"ids\":[256," + std::to_string(i % 3) +
-            "],\"max_tokens\":" + std::to_string(1 + i * 5 % 17) + ",\"ignore_eos\":true}\n";
+            "],\"max_tokens\":" + std::to_string(1 + i * 5 % 37) + ",\"ignore_eos\":true}\n";
   }
   const std::string replay = fs::path(environment("STRATA_BINARY_DIR")) / "strata-replay";
   std::vector<Json> first;
   for (const char* batching : {"continuous", "static"}) {
-    for (const char* kv : {"paged", "reserve-max"}) {
-      const auto got = answers(
-          rows, {"--batching", batching, "--kv", kv, "--max-num-seqs", "4", "--max-model-len", "64",
-                 "--trace-steps", file("trace.jsonl"), "--stats", file("stats.json")});
+    for (const char* mode : {"paged", "reserve-max", "ngram"}) {
+      const bool guesses = std::string(mode) == "ngram";
+      const auto got =
+          answers(rows, {"--batching", batching, guesses ? "--speculative" : "--kv", mode,
+                         "--max-num-seqs", "4", "--max-model-len", "64", "--trace-steps",
+                         file("trace.jsonl"), "--stats", file("stats.json")});
       if (first.empty()) first = got;
-      EXPECT_EQ(got, first) << batching << " " << kv;
+      EXPECT_EQ(got, first) << batching << " " << mode;
       const Json stats = Json::parse(read_file(file("stats.json")));
       EXPECT_EQ(stats["requests"], 12);
       EXPECT_EQ(stats["tokens_in"], 24);
       EXPECT_EQ(stats["running"], 0);
+      EXPECT_EQ(stats["accepted_drafts"] > 0, guesses) << stats;
       const Done done = run({replay, file("trace.jsonl"), "--print"});
       EXPECT_EQ(done.exit_code, 0) << done.errors;
       EXPECT_TRUE(done.out.starts_with("plan 1: ")) << done.out;
