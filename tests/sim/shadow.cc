@@ -118,11 +118,17 @@ void Shadow::check_rows(const SequenceStep& step, Sequence& sequence) {
   sequence.logits_computed = std::max(sequence.logits_computed, end);
 }
 
+// A scheduler with a bug may name any frame.
+bool Shadow::holds(size_t group, int64_t frame) const {
+  return frame >= 0 && std::cmp_less(frame, taken_[group].size()) &&
+         taken_[group][static_cast<size_t>(frame)];
+}
+
 void Shadow::check_reads(const SequenceStep& step, const Sequence& sequence) {
   for (size_t g = 0; g < step.frames.size(); g++) {
     for (int64_t p = first_read(g, step.first_position); p < step.first_position; p++) {
       const int64_t frame = step.frames[g][static_cast<size_t>(p / config_.block_tokens)];
-      if (frame < 0 || !taken_[g][static_cast<size_t>(frame)]) {
+      if (!holds(g, frame)) {
         blame(fmt::format("sequence {} reads a freed block", value(step.sequence)));
         return;
       }
@@ -166,7 +172,7 @@ void Shadow::write(const SequenceStep& step, const Sequence& sequence) {
   for (size_t g = 0; g < step.frames.size(); g++) {
     for (int64_t p = step.first_position; p < end; p++) {
       const int64_t frame = step.frames[g][static_cast<size_t>(p / config_.block_tokens)];
-      if (frame < 0 || !taken_[g][static_cast<size_t>(frame)]) {
+      if (!holds(g, frame)) {
         blame("a row is written to a freed block");
         return;
       }

@@ -46,6 +46,7 @@ class Shadow {
   void move_frames(const sched::StepPlan& plan);
   void check_limits(const sched::StepPlan& plan);
   void check_rows(const sched::SequenceStep& step, Sequence& sequence);
+  bool holds(size_t group, int64_t frame) const;
   void check_reads(const sched::SequenceStep& step, const Sequence& sequence);
   void write(const sched::SequenceStep& step, const Sequence& sequence);
   void check_writers(const sched::StepPlan& plan);
