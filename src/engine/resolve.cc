@@ -28,6 +28,8 @@ constexpr int64_t kLeastLogitRows = 64;
 constexpr int64_t kBaseMargin = 48 << 20;
 constexpr int64_t kThreadBytes = 1 << 20;
 constexpr int64_t kScratchPerLogit = 48;  // of the sampler, a thread
+// What a program holds at its start differs by some pages from run to run.
+constexpr int64_t kSuggestedMore = 4;  // MiB
 constexpr int64_t kLeastText = 16 << 20;
 constexpr int64_t kMostText = 1 << 30;
 
@@ -180,7 +182,8 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
         fmt::format("less than the {} {}", memory::format_bytes(most),
                     asked ? "asked for" : "available"),
         fmt::format("{}a smaller model, --dtype bf16, or fewer --max-num-batched-tokens",
-                    asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + 1) : "use "));
+                    asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + kSuggestedMore)
+                          : "use "));
   }
   resolved.memory_bytes = asked.value_or(default_ceiling(available, fixed));
   return resolved.memory_bytes - fixed;

@@ -141,7 +141,7 @@ TEST_F(Resolve, SaysWhichCeilingWouldDo) {
   const size_t at = text.find("--memory ", text.find("(")) + 9;
   const int64_t enough = std::stoll(text.substr(at));
   EXPECT_TRUE(with({.memory_bytes = enough << 20})) << text;
-  EXPECT_FALSE(with({.memory_bytes = (enough - 4) << 20}));
+  EXPECT_FALSE(with({.memory_bytes = (enough - 8) << 20}));
   EXPECT_NE(refusal({.kv_blocks = 1 << 20, .memory_bytes = 200 << 20}).find("--kv-blocks"),
             std::string::npos);
 }
