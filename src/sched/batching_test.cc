@@ -79,15 +79,6 @@ class Steps {
   std::map<int64_t, int64_t> started_;
 };
 
-TEST(Batching, CancelsWhatArrivesInTheSameInput) {
-  Scheduler scheduler = *Scheduler::create(config_of(64));
-  const StepPlan plan = scheduler.schedule(
-      {.arrivals = {request(1, 2, 9), request(2, 2, 9)}, .cancels = {static_cast<RequestId>(1)}});
-  EXPECT_EQ(plan.cancelled.size(), 1u);
-  EXPECT_EQ(plan.admitted.size(), 1u);
-  EXPECT_EQ(scheduler.audit(), "");
-}
-
 TEST(Batching, FillsAFreePlaceAtOnceWhereItIsContinuous) {
   Steps steps(config_of(64));
   steps.step({request(1, 2, 1), request(2, 2, 9), request(3, 2, 5), request(4, 2, 2)});

@@ -67,7 +67,7 @@ TEST(Detokenizer, StripsALeadingSpaceOnce) {
   EXPECT_EQ(more.append(*tokenizer.token_to_id("▁he")), " he");
 }
 
-TEST(Detokenizer, SkipsSpecialTokensIfAsked) {
+TEST(Detokenizer, LeavesSpecialTokensOutIfAsked) {
   const Tokenizer tokenizer = load(byte_level_json());
   Detokenizer hide(tokenizer);
   Detokenizer show(tokenizer, {.skip_special = false});

@@ -65,7 +65,7 @@ TEST(Tokenizer, BatchEqualsSingles) {
   EXPECT_EQ(tokenizer.encode_batch(broken).error().code, Code::kInvalidArgument);
 }
 
-TEST(Tokenizer, DecodeSkipsWhatHasNoToken) {
+TEST(Tokenizer, DecodeLeavesOutWhatHasNoToken) {
   const Tokenizer tokenizer = load(byte_level_json());
   EXPECT_EQ(tokenizer.decode(Ids({300, 259, 301})).value(), "<|bos|>hello<|im_end|>");
   EXPECT_EQ(tokenizer.decode(Ids({300, 259, 301}), true).value(), "hello");
