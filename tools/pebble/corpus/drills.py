@@ -38,15 +38,15 @@ def _drill(kind: str, rand: Rand, shown: str, questions: list[Turn]) -> Example:
 
 def list_drill(rand: Rand, length: int | None) -> Example:
     items = kinds_exact.items(rand, rand.between(3, 7))
-    questions = [kinds_exact.list_question(rand, items) for _ in range(rand.between(6, 12))]
+    questions = [kinds_exact.list_question(rand, items) for _ in range(rand.between(3, 7))]
     if rand.chance(0.5):
-        questions[rand.below(len(questions))] = Turn(HOW_MANY.pick(rand), str(len(items)))
+        questions[rand.below(len(questions))] = Turn(HOW_MANY.pick(rand), kinds_exact.counted_all(items))
     return _drill("list_drill", rand, kinds_exact.shown(rand, items), questions)
 
 
 def count_drill(rand: Rand, length: int | None) -> Example:
-    sorts = kinds_exact.items(rand, rand.between(2, 5))
-    listed = rand.shuffled([word for word in sorts for _ in range(rand.between(1, 4))])[:9]
-    questions = [Turn(HOW_OFTEN.pick(rand).format(x=word), str(listed.count(word))) for word in dict.fromkeys(listed)]
-    questions.append(Turn(HOW_MANY.pick(rand), str(len(listed))))
+    listed = kinds_exact.coloured(rand, 7)
+    sorts = dict.fromkeys(item.split(" ", 1)[1] for item in listed)
+    questions = [Turn(HOW_OFTEN.pick(rand).format(x=noun), kinds_exact.counted(listed, noun)) for noun in sorts]
+    questions.append(Turn(HOW_MANY.pick(rand), kinds_exact.counted_all(listed)))
     return _drill("count_drill", rand, kinds_exact.shown(rand, listed), rand.shuffled(questions))

@@ -1,6 +1,7 @@
 """Short turns that need no story: list, arithmetic, sort, count and format. Each function makes one turn.
 
-Results stay small (0 to 99, lists of 3 to 9), so that a small model can learn them from few examples.
+Results stay small (0 to 99, lists of 1 to 7), and an answer about a list goes through it aloud ("1 wolf, 2 yak. It is yak."),
+so that a model of six layers can learn them: a place or a number of items at once is more than it finds in few examples.
 """
 from . import nouns
 from .bank import Bank
@@ -80,20 +81,24 @@ def shown(rand: Rand, items: list[str]) -> str:
     return ", ".join(items) + ("." if form == 2 else "")
 
 
+def numbered(listed: list[str]) -> str:
+    return ", ".join(f"{place} {item}" for place, item in enumerate(listed, 1))
+
+
 def list_question(rand: Rand, listed: list[str]) -> Turn:
-    """By place, or by neighbour."""
+    """By place, or by neighbour. The answer goes through the list as far as needed."""
     kind = rand.below(10)
     if kind < 6:
         place = len(listed) - 1 if kind == 5 else rand.below(len(listed))
         word = "last" if kind == 5 else ORDINALS[place]
-        question, gold = LIST_NTH.pick(rand).format(o=word), listed[place]
+        question, read = LIST_NTH.pick(rand).format(o=word), place + 1
     elif kind < 8:
-        place = rand.below(len(listed) - 1)
-        question, gold = LIST_AFTER.pick(rand).format(x=listed[place]), listed[place + 1]
-    else:
         place = 1 + rand.below(len(listed) - 1)
-        question, gold = LIST_BEFORE.pick(rand).format(x=listed[place]), listed[place - 1]
-    return Turn(question, f"It is {gold}.")
+        question, read = LIST_AFTER.pick(rand).format(x=listed[place - 1]), place + 1
+    else:
+        place = rand.below(len(listed) - 1)
+        question, read = LIST_BEFORE.pick(rand).format(x=listed[place + 1]), place + 2
+    return Turn(question, f"{numbered(listed[:read])}. It is {listed[place]}.")
 
 
 def list_turn(rand: Rand) -> Turn:
@@ -157,15 +162,10 @@ MULTIPLY = Bank("multiply", """
 
 
 def _operands(rand: Rand) -> tuple[int, int]:
-    """Two numbers whose sum is at most 99, most of them small."""
-    size = rand.below(20)
-    if size < 12:
-        first, second = rand.between(0, 12), rand.between(0, 12)
-    elif size < 19:
-        first, second = rand.between(10, 89), rand.between(1, 9)
-    else:
-        first = rand.between(10, 80)
-        second = rand.between(10, 99 - first)
+    """Two numbers up to 12; of one pair in ten, one is up to 49 and the other has one digit."""
+    first, second = rand.between(0, 12), rand.between(0, 12)
+    if rand.chance(0.1):
+        first, second = rand.between(10, 49), rand.between(1, 9)
     return (first, second) if rand.chance(0.5) else (second, first)
 
 
@@ -220,15 +220,16 @@ SORT_WORDS = Bank("sort words", """
 
 
 def sort_turn(rand: Rand) -> Turn:
-    if rand.chance(0.3):
+    """Numbers of two digits, or words with different first letters."""
+    if rand.chance(0.25):
         firsts: dict[str, str] = {}
         for word in items(rand, 12):
             firsts.setdefault(word[0].lower(), word)
-        words = rand.shuffled(list(firsts.values())[: rand.between(3, 5)])
+        words = rand.shuffled(list(firsts.values())[: rand.between(3, 4)])
         bank, ordered = SORT_WORDS, sorted(words, key=str.lower)
         shown = ", ".join(words)
     else:
-        numbers = rand.sample(range(100), rand.between(3, 6))
+        numbers = rand.sample(range(10, 100), rand.between(3, 6))
         down = rand.chance(0.4)
         bank = SORT_DOWN if down else SORT_UP
         ordered = [str(number) for number in sorted(numbers, reverse=down)]
@@ -259,15 +260,34 @@ COUNT_ONE = Bank("count one", """
     """)
 
 
+def coloured(rand: Rand, most: int) -> list[str]:
+    """"red kite, blue kite, red crab": 2 to `most` different pairs of a colour and one of two or three nouns."""
+    sort = _SOURCES[rand.below(2)].of(rand)
+    pairs = [f"{colour} {noun}" for noun in rand.sample(sort, rand.between(2, 3)) for colour in nouns.COLOURS]
+    return rand.sample(pairs, rand.between(2, most))
+
+
+def counted_all(listed: list[str]) -> str:
+    return f"{numbered(listed)}. That makes {len(listed)}."
+
+
+def counted(listed: list[str], noun: str) -> str:
+    """The list again, with a running number behind each item that ends in the noun."""
+    told, seen = [], 0
+    for item in listed:
+        found = item.endswith(f" {noun}")
+        seen += found
+        told.append(f"{item} {seen}" if found else item)
+    return f"{', '.join(told)}. That makes {seen}."
+
+
 def count_turn(rand: Rand) -> Turn:
     if rand.chance(0.5):
-        listed = items(rand, rand.between(1, 9))
-        return Turn(COUNT_ALL.pick(rand).format(l=", ".join(listed)), str(len(listed)))
-    kinds = items(rand, rand.between(2, 4))
-    times = rand.between(1, 6)
-    others = [rand.pick(kinds[1:]) for _ in range(rand.between(1, 9 - times))]
-    listed = rand.shuffled([kinds[0]] * times + others)
-    return Turn(COUNT_ONE.pick(rand).format(x=kinds[0], l=", ".join(listed)), str(times))
+        listed = items(rand, rand.between(1, 7))
+        return Turn(COUNT_ALL.pick(rand).format(l=", ".join(listed)), counted_all(listed))
+    listed = coloured(rand, 6)
+    noun = rand.pick(listed).split(" ", 1)[1]
+    return Turn(COUNT_ONE.pick(rand).format(x=noun, l=", ".join(listed)), counted(listed, noun))
 
 
 CAPITALS = Bank("format capitals", """

@@ -117,9 +117,10 @@ def _long_facts(world: World, wanted: int) -> list[tuple[int, Fact]]:
 
 
 def long_recall(rand: Rand, length: int | None) -> Example:
+    """A fact far back, among one fact every 50 words and sentences that state none."""
     target = (_drawn_length(rand) if length is None else length) * WORDS_PER_TOKEN
     world = World(rand)
-    wanted = 6 + int(target / 14)
+    wanted = 4 + int(target / 50)
     world.add_people(3 + wanted // 3)
     facts = _long_facts(world, wanted)
     told_sentences = story.sentences(world, facts, 0.35)

@@ -10,6 +10,9 @@ from .rand import Rand
 from .world import Fact, World, pronoun
 
 
+PRONOUNS = 0.25  # of the sentences about the person of the sentence before
+
+
 @dataclass(frozen=True)
 class Told:
     text: str
@@ -30,7 +33,7 @@ def fact_sentence(fact: Fact, rand: Rand, same_person: bool) -> str:
     template = fact.statement(rand)
     starts = template.startswith("{P} ")
     slots = fact.slots
-    if starts and same_person and template.count("{P}") == 1 and rand.chance(0.5):
+    if starts and same_person and template.count("{P}") == 1 and rand.chance(PRONOUNS):
         return template.format(**(slots | {"P": pronoun(fact.person)}))
     text = template.format(**slots)
     if starts and rand.chance(0.25):
