@@ -22,8 +22,8 @@ PLACES_MULTIPLE = 128
 NOTHING = -100  # a target that cross_entropy passes over
 CONTEXT = 4096
 # Documents of each kind per 1,000, chosen so that tokens and difficulty are shared out.
-MIX = {"story_qa": 150, "long_recall": 40, "list": 50, "arithmetic": 120, "sort": 80, "count": 50, "to_json": 90, "from_json": 25,
-       "format": 70, "multi_turn": 100, "tool_call": 150, "unknown": 90, "small_talk": 10, "story": 10, "list_drill": 40,
+MIX = {"story_qa": 150, "long_recall": 40, "list": 80, "arithmetic": 120, "sort": 70, "count": 60, "to_json": 90, "from_json": 25,
+       "format": 70, "multi_turn": 90, "tool_call": 160, "unknown": 90, "small_talk": 10, "story": 10, "list_drill": 40,
        "count_drill": 30}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
 LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (16_000_000, 1000, 40), (24_000_000, 1600, 50))

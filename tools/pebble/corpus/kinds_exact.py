@@ -3,6 +3,8 @@
 Results stay small (0 to 99, lists of 1 to 7), and an answer about a list goes through it aloud ("1 wolf, 2 yak. It is yak."),
 so that a model of six layers can learn them: a place or a number of items at once is more than it finds in few examples.
 """
+import string
+
 from . import nouns
 from .bank import Bank
 from .chat import Turn
@@ -207,27 +209,23 @@ SORT_DOWN = Bank("sort down", """
     {l}\\nSort these numbers from large to small.
     ~Put these numbers in order from large to small: {l}
     """)
-SORT_WORDS = Bank("sort words", """
-    Sort these words by the alphabet: {l}
-    Put these words in alphabetical order: {l}
-    Sort these words from A to Z: {l}
-    Write these words in alphabetical order: {l}
-    Please sort these words by the alphabet: {l}
+SORT_LETTERS = Bank("sort letters", """
+    Sort these letters by the alphabet: {l}
+    Put these letters in alphabetical order: {l}
+    Sort these letters from A to Z: {l}
+    Write these letters in alphabetical order: {l}
+    Please sort these letters by the alphabet: {l}
     Sort by the alphabet: {l}
-    Here are some words: {l}\\nSort them by the alphabet.
-    ~Put these words in order from A to Z: {l}
+    Here are some letters: {l}\\nSort them by the alphabet.
+    ~Put these letters in order from A to Z: {l}
     """)
 
 
 def sort_turn(rand: Rand) -> Turn:
-    """Numbers of two digits, or words with different first letters."""
+    """Numbers of two digits, or letters."""
     if rand.chance(0.25):
-        firsts: dict[str, str] = {}
-        for word in items(rand, 12):
-            firsts.setdefault(word[0].lower(), word)
-        words = rand.shuffled(list(firsts.values())[: rand.between(3, 4)])
-        bank, ordered = SORT_WORDS, sorted(words, key=str.lower)
-        shown = ", ".join(words)
+        letters = rand.sample(string.ascii_lowercase, rand.between(3, 5))
+        bank, ordered, shown = SORT_LETTERS, sorted(letters), ", ".join(letters)
     else:
         numbers = rand.sample(range(10, 100), rand.between(3, 6))
         down = rand.chance(0.4)

@@ -129,7 +129,9 @@ def _made(relation: Relation, name: str, values: list[tuple[str, str, str]]) -> 
         if "second" in relation.asks:
             answers["second"] = answer(values[1][0], values[1][1])
     if "who" in relation.asks:
-        answers["who"] = answer("person", name)
+        # The value again before the name: a small model finds a person by what stands beside it.
+        known = f"the word {form}" if sort == "secret" else definite if sort in ("thing", "food") else form
+        answers["who"] = f"{nouns.capital(known)}? That {'was' if relation.past else 'is'} {name}."
     return Fact(relation, name, slots, answers)
 
 

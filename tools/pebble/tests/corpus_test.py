@@ -22,8 +22,8 @@ from corpus.bank import BANKS, WORDS  # noqa: E402
 from corpus.relations import UNKNOWN  # noqa: E402
 
 DIGESTS = {
-    (1, "train"): "34c8d2515369e3661b8f5540e92c5a25c7a135ba4d64ef1e506716641ef44555",
-    (2, "heldout"): "edb44dfd96bf46a8f1cf188f2dec4679d0ba9b03349972bc459fcccda8f01721",
+    (1, "train"): "b5066edc39b8543fad1304a6619bc1e105522f6a84a83378eb88cb147d241cc6",
+    (2, "heldout"): "f502b5bb91c83f0715b72ea934a93c173e0b954f318a5de2302ab29696687d84",
 }
 WORD = re.compile(r"[A-Za-z']+")
 
@@ -38,6 +38,11 @@ def asked(example):
 
 def slotless(template):
     return re.sub(r"\{\w+\}", " ", template).replace("_", " ")
+
+
+def core_of(gold):
+    """What an answer about a story names."""
+    return re.sub(r"^(It was|.+\? That (was|is)|The name is|The word is|An?|The|In|On|Some) ", "", gold.rstrip("."))
 
 
 def shown_items(opening):
@@ -156,8 +161,8 @@ class Answers(unittest.TestCase):
             given = example.gold.removeprefix("In order: ").split(", ")
             if not numbers:
                 self.assertEqual(given, sorted(given))
-                self.assertEqual(len({word[0].lower() for word in given}), len(given))
-                self.assertTrue(all(word in text for word in given))
+                self.assertEqual(set(given), set(re.findall(r"\b[a-z]\b", text)))
+                self.assertTrue(3 <= len(given) <= 5)
                 continue
             falls = re.search("large to small|largest first|descending|largest to the smallest", text)
             self.assertEqual([int(number) for number in given], sorted(numbers, reverse=bool(falls)))
@@ -279,8 +284,7 @@ class Stories(unittest.TestCase):
         for kind in ("story_qa", "long_recall"):
             for example in both(kind, 60):
                 text = " ".join(message["content"] for message in example.messages[:-1])
-                core = re.sub(r"^(It was|The name is|The word is|An?|The|In|On|Some) ", "", example.gold.rstrip("."))
-                self.assertIn(core.lower(), text.lower())
+                self.assertIn(core_of(example.gold).lower(), text.lower())
 
     def test_long_recall_keeps_the_asked_distance(self):
         for split in corpus.SPLITS:
@@ -293,9 +297,8 @@ class Stories(unittest.TestCase):
         for example in both("long_recall", 80):
             words = " ".join(message["content"] for message in example.messages[:-1] if message["role"] != "system").split()
             fact = " ".join(words[max(0, len(words) - example.distance - 40):len(words) - example.distance]).lower()
-            core = re.sub(r"^(It was|The name is|The word is|An?|The|In|On|Some) ", "", example.gold.rstrip(".")).lower()
-            if not example.gold.startswith("It was"):  # a person may stand there as "he" or "she"
-                self.assertIn(core, fact)
+            if not re.search(r"^It was|\? That ", example.gold):  # a person may stand there as "he" or "she"
+                self.assertIn(core_of(example.gold).lower(), fact)
 
     def test_unknown_is_not_always_the_answer(self):
         golds = [example.gold for example in both("unknown", 200)]
