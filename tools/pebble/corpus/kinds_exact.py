@@ -244,6 +244,10 @@ COUNT_ALL = Bank("count all", """
     Please count these items: {l}
     What is the number of items in this list? {l}
     Here is a list: {l}\\nHow many items does it have?
+    {l}\\nHow many items are these?
+    List: {l}\\nCount the items.
+    The list: {l}\\nHow many words are in it?
+    Look at this list: {l}\\nHow many items are there?
     ~Here is a list: {l}\\nHow many items are in this list?
     """)
 COUNT_ONE = Bank("count one", """
@@ -254,6 +258,10 @@ COUNT_ONE = Bank("count one", """
     Please count how often {x} stands here: {l}
     How many times does {x} stand in this list? {l}
     Here is a list: {l}\\nHow many times is {x} in it?
+    {l}\\nHow often does {x} stand here?
+    List: {l}\\nCount the word {x}.
+    The list: {l}\\nHow many times does the word {x} stand in this list?
+    Look at this list: {l}\\nHow often is {x} in the list?
     ~Here is a list: {l}\\nHow often does the word {x} stand in it?
     """)
 

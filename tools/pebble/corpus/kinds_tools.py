@@ -2,7 +2,7 @@
 
 Some requests need none of the tools and are answered in words; some end with the answer to a tool's result.
 """
-from . import kinds_exact, nouns, small_talk
+from . import fillers, kinds_exact, nouns, small_talk
 from .bank import Bank
 from .chat import SYSTEM, Example, Turn, render_tool_call
 from .names import PETS, SECRETS, TOWNS, person
@@ -34,6 +34,8 @@ _OPEN = {"town": TOWNS.pick, "person": person, "thing": nouns.THINGS.pick, "food
 
 
 def _value(rand: Rand, sort: str) -> str | int:
+    if sort == "short" and rand.chance(0.5):  # any sentence: a text is copied, not known
+        return fillers.SCENE.pick(rand) if rand.chance(0.5) else fillers.PEOPLE.pick(rand).format(P=person(rand), Q=person(rand))
     if sort == "short":
         return SHORT_TEXTS.pick(rand).format(d=rand.pick(nouns.DAYS), t=nouns.THINGS.pick(rand), h=rand.between(1, 12))
     if sort in ("number", "hour"):
