@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from . import fillers, nouns
 from .names import TOWNS, person
 from .rand import Rand
+from .relations import RELATIONS
 from .world import Fact, World, pronoun
 
 
@@ -104,6 +105,18 @@ def small_world(rand: Rand, people: int, facts: int) -> World:
             break
         world.random_fact()
     return world
+
+
+def rival_world(rand: Rand) -> World:
+    """Some people of whom nearly the same is told, so that a question is answered by person and by nothing else."""
+    world = World(rand)
+    world.add_people(rand.between(3, 7))
+    relations = rand.sample(RELATIONS, rand.between(2, 3))
+    for name in world.people:
+        for relation in relations:
+            if rand.chance(0.75):
+                world.fact(name, relation)
+    return world if world.facts else small_world(rand, 3, 6)
 
 
 def short_story(world: World) -> Told:
