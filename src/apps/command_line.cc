@@ -11,9 +11,15 @@
 #include <optional>
 
 #include "base/version.h"
+#include "checkpoint/model_folder.h"
 
 namespace strata::apps {
 namespace {
+
+constexpr std::string_view kModelHelp =
+    "MODEL is a Hugging Face folder, org/name in the local cache, or pebble, which comes with "
+    "Strata\n"
+    "and is taken where a MODEL may be left out.";
 
 struct Parsed {
   std::string model;
@@ -166,9 +172,10 @@ Result<Parsed> parse(const Command& command, std::vector<std::string> arguments,
   return parsed;
 }
 
-// "batch MODEL IN.jsonl OUT.jsonl".
+// "batch MODEL IN.jsonl OUT.jsonl". Only what nothing follows can be left out.
 std::string with_arguments(const Command& command) {
-  std::string text = fmt::format("{}{}", command.name, command.takes_model ? " MODEL" : "");
+  std::string text(command.name);
+  if (command.takes_model) text += command.files.empty() ? " [MODEL]" : " MODEL";
   for (const ConfigField& file : command.files) text += fmt::format(" {}", file.unit);
   return text;
 }
@@ -196,17 +203,14 @@ Result<void> run_command_line(Env& env, std::span<const Command> commands,
   FieldValues values(std::move(lists));
   const Parsed parsed = TRY(parse(*command, std::move(arguments), values));
   if (parsed.help) return print(command_help(*command));
-  if (command->takes_model && parsed.model.empty()) {
-    return fail(Code::kInvalidArgument, fmt::format("strata {}: no model", command->name), {},
-                "a Hugging Face folder, or org/name in the local cache",
-                fmt::format("see strata {} --help", command->name));
-  }
   for (const ConfigField& file : command->files) {
     if (values.given(file.name)) continue;
     return fail(Code::kInvalidArgument, fmt::format("strata {}: no {}", command->name, file.unit),
                 {}, std::string(file.help), fmt::format("see strata {} --help", command->name));
   }
-  return command->run(env, parsed.model, values);
+  const bool embedded = command->takes_model && parsed.model.empty();
+  return command->run(env, embedded ? std::string(checkpoint::kEmbeddedModel) : parsed.model,
+                      values);
 }
 
 std::string overview(std::span<const Command> commands) {
@@ -224,6 +228,7 @@ std::string overview(std::span<const Command> commands) {
 std::string command_help(const Command& command) {
   std::string text =
       fmt::format("{}\n\nusage: strata {} [FLAG...]\n\n", command.summary, with_arguments(command));
+  if (command.takes_model) text += fmt::format("{}\n\n", kModelHelp);
   for (const FieldList& list : command.fields) text += help_lines(list);
   return text + "\nDefaults stand in brackets; _ and - in flags mean the same.\n";
 }

@@ -84,7 +84,7 @@ TEST(CommandLine, AnswersMistakesWithTheFix) {
   EXPECT_EQ(run({"generate", "M", "--max-tokens", "11"}),
             "! --max-tokens: got \"11\", expected an integer from 1 to 10, or auto");
   EXPECT_NE(run({"generate", "M", "--max-tokens"}).find("max-tokens"), std::string::npos);
-  EXPECT_NE(run({"generate"}).find("no model"), std::string::npos);
+  EXPECT_EQ(run({"generate"}), "pebble|auto|1||false");
   EXPECT_NE(run({"generate", "M", "N"}).find("\"N\" too many"), std::string::npos);
 }
 
@@ -94,7 +94,7 @@ TEST(CommandLine, PrintsHelp) {
   EXPECT_TRUE(run_command_line(real_env(), commands(), {"generate", "--help"}));
   EXPECT_TRUE(run_command_line(real_env(), commands(), {"--version"}));
   const std::string text = testing::internal::GetCapturedStdout();
-  EXPECT_NE(text.find("usage: strata generate MODEL"), std::string::npos);
+  EXPECT_NE(text.find("usage: strata generate [MODEL]"), std::string::npos);
   EXPECT_NE(text.find("--max-tokens N"), std::string::npos);
   EXPECT_NE(text.find("strata 0."), std::string::npos);
 }

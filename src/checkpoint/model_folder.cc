@@ -1,6 +1,8 @@
 // Resolution of names to folders, and the containment rule.
 #include "checkpoint/model_folder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "checkpoint/file_kind.h"
@@ -134,6 +136,27 @@ Result<ModelSource> resolve_path(Env& env, const std::string& path, const std::s
   return ModelSource{TRY(env.canonical_path(path)), path, {}};
 }
 
+// From the folder of the program: as `cmake --install` lays things out, then as a build tree does.
+constexpr std::string_view kEmbeddedFolders[] = {"../share/strata/models", "../../models"};
+
+Result<ModelSource> resolve_embedded(Env& env, const std::string& revision) {
+  if (!revision.empty()) {
+    return fail(Code::kInvalidArgument, "revision", revision, "none for the model of the program");
+  }
+  const std::string program = TRY(env.canonical_path("/proc/self/exe"));
+  const std::string_view beside = parent_of(program);
+  for (const std::string_view folder : kEmbeddedFolders) {
+    const std::string path = join_path(join_path(beside, folder), kEmbeddedModel);
+    if (env.is_directory(path)) {
+      return ModelSource{TRY(env.canonical_path(path)), std::string(kEmbeddedModel), {}};
+    }
+  }
+  return fail(Code::kNotFound,
+              fmt::format("{}: the model that comes with Strata is not there", kEmbeddedModel), {},
+              fmt::format("{}", join_path(join_path(beside, kEmbeddedFolders[0]), kEmbeddedModel)),
+              "install with `cmake --install`, or give a model's folder");
+}
+
 }  // namespace
 
 bool is_safe_relative_name(const std::string& name) {
@@ -171,6 +194,7 @@ Result<ModelSource> resolve_model(Env& env, const std::string& model, const std:
     return fail(Code::kInvalidArgument, "revision", revision, "a branch, tag or commit");
   }
   if (env.exists(model)) return resolve_path(env, model, revision);
+  if (model == kEmbeddedModel) return resolve_embedded(env, revision);
   if (is_hub_id(model)) return resolve_cached(env, model, revision.empty() ? "main" : revision);
   return fail(Code::kNotFound, model + ": no such folder", {}, {},
               "give the folder of a Hugging Face model, or org/name from the local cache");

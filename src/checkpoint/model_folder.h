@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/env.h"
@@ -19,9 +20,12 @@ struct ModelSource {
   std::string revision;  // the commit of a cached model; empty for a plain folder
 };
 
-/// `model`: a folder's path, or "org/name". `revision`: branch, tag or commit of a cached model,
-/// empty means "main". A path that exists wins. GGUF files: kUnsupported. Missing in the cache:
-/// kNotFound with the command that downloads it.
+/// The model that comes with the program, found from where that lies.
+inline constexpr std::string_view kEmbeddedModel = "pebble";
+
+/// `model`: a folder's path, "org/name", or kEmbeddedModel. `revision`: branch, tag or commit of a
+/// cached model, empty means "main". A path that exists wins. GGUF files: kUnsupported. Missing in
+/// the cache: kNotFound with the command that downloads it.
 Result<ModelSource> resolve_model(Env& env, const std::string& model,
                                   const std::string& revision = {});
 

@@ -86,6 +86,14 @@ TEST_F(ModelFolder, NamesThatAreNoNames) {
   EXPECT_EQ(resolve_model(env_, std::string("a\0b", 3)).error().code, Code::kNotFound);
 }
 
+TEST_F(ModelFolder, TheEmbeddedModelLiesBesideTheProgram) {
+  const auto source = resolve_model(env_, "pebble");
+  ASSERT_TRUE(source) << failure(source);
+  EXPECT_EQ(source->name, "pebble");
+  EXPECT_TRUE(env_.exists(join_path(source->folder, "model.safetensors")));
+  EXPECT_EQ(resolve_model(env_, "pebble", "main").error().code, Code::kInvalidArgument);
+}
+
 TEST_F(ModelFolder, CachedModelByBranchTagAndCommit) {
   const std::string snapshot = put_cached("config.json", "{}");
   put_ref("main", kCommit);

@@ -51,6 +51,22 @@ TEST_F(GenerateCli, TakesThePromptFromWhereItIs) {
   EXPECT_EQ(generate({"--prompt-file", file("prompt.txt"), "--max_tokens=5"}).out, wanted);
 }
 
+TEST_F(GenerateCli, AnInstalledProgramBringsItsModel) {
+  const fs::path installed = file("installed");
+  const std::string build = environment("STRATA_BINARY_DIR");
+  const Done done = run({"/usr/bin/env", "cmake", "--install", build, "--prefix", installed});
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  const std::vector<std::string> ask = {
+      installed / "bin/strata", "generate", "--chat", "--prompt", "Hello!", "--threads", "1"};
+  const Done answer = run(ask);
+  EXPECT_EQ(answer.exit_code, 0) << answer.errors;
+  EXPECT_GT(answer.out.size(), 3u);
+  fs::rename(installed / "share/strata/models/pebble", installed / "share/strata/models/stone");
+  const Done missing = run(ask);
+  EXPECT_EQ(missing.exit_code, 66) << missing.errors;
+  EXPECT_NE(missing.errors.find("share/strata/models/pebble"), std::string::npos) << missing.errors;
+}
+
 TEST_F(GenerateCli, WritesAChatThroughTheTemplate) {
   const Done done =
       generate({"--chat", "--system", "S", "--prompt", "u", "--max-tokens", "1", "--json"});
