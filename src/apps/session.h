@@ -22,8 +22,8 @@ struct SessionArgs {
 
 struct Session {
   std::unique_ptr<engine::OpenedModel> opened;
-  frontend::TextCodec codec;
   std::unique_ptr<engine::Engine> engine;
+  frontend::TextCodec codec;  // its grammars are charged to the engine's account
 };
 
 /// Tokenizer problems are found before the weights are read.
