@@ -42,7 +42,10 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   progress.finish();
   log_info("memory: {}", engine->worker().account().summary());
   codec.charge_grammars_to(engine->text());
-  return Session{std::move(opened), std::move(engine), std::move(codec)};
+  auto door = LiveDoor::open(env, engine->live());
+  if (!door) log_warning("inspect --live cannot see this run: {}", door.error().message());
+  return Session{std::move(opened), std::move(engine), std::move(codec),
+                 door ? std::move(*door) : nullptr};
 }
 
 Result<void> close_session(Session& session, Result<void> outcome) {
