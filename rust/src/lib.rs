@@ -5,5 +5,6 @@
 
 mod ffi;
 mod guide;
+mod memory;
 mod template;
 mod tokenizer;

@@ -8,6 +8,7 @@
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
+#include "apps/inspect_live.h"
 #include "engine/config.h"
 
 namespace strata::apps {
@@ -31,6 +32,9 @@ constexpr ConfigField kModelFields[] = {
      .help = "branch, tag or commit of a model from the local cache"},
 };
 constexpr ConfigField kInspectFields[] = {
+    {.name = "live",
+     .kind = FieldKind::kSwitch,
+     .help = "MODEL is the id of a running process: show what its engine holds and does"},
     engine::kDtypeField,
     engine::isa_field("instruction set whose kernels to name"),
     kJsonField,
@@ -65,6 +69,7 @@ Result<void> batch(Env& env, const std::string& model, const FieldValues& values
 }
 
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
+  if (values.is_on("live")) return run_inspect_live(env, model, values.is_on("json"));
   return run_inspect(env, {.model = model,
                            .revision = values.text("revision"),
                            .dtype = values.text("dtype"),

@@ -41,7 +41,11 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
        .progress = [&progress](int64_t done, int64_t) { progress.show(done); }}));
   progress.finish();
   log_info("memory: {}", engine->worker().account().summary());
-  return Session{std::move(opened), std::move(codec), std::move(engine)};
+  codec.charge_grammars_to(engine->text());
+  auto door = LiveDoor::open(env, engine->live());
+  if (!door) log_warning("inspect --live cannot see this run: {}", door.error().message());
+  return Session{std::move(opened), std::move(engine), std::move(codec),
+                 door ? std::move(*door) : nullptr};
 }
 
 Result<void> close_session(Session& session, Result<void> outcome) {

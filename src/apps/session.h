@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/live.h"
 #include "base/env.h"
 #include "base/status.h"
 #include "engine/engine.h"
@@ -22,8 +23,9 @@ struct SessionArgs {
 
 struct Session {
   std::unique_ptr<engine::OpenedModel> opened;
-  frontend::TextCodec codec;
   std::unique_ptr<engine::Engine> engine;
+  frontend::TextCodec codec;       // its grammars are charged to the engine's account
+  std::unique_ptr<LiveDoor> door;  // for `inspect --live`; null where it could not be opened
 };
 
 /// Tokenizer problems are found before the weights are read.

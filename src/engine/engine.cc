@@ -128,7 +128,12 @@ int64_t Engine::held_bytes(const GenerateRequest& request) const {
   const auto prompt = static_cast<int64_t>(request.prompt.size());
   const int64_t room = std::max<int64_t>(1, config_.max_model_len - prompt);
   const int64_t tokens = std::min(request.max_tokens.value_or(kDefaultMaxTokens), room);
-  const int64_t answer = kAnswer + kPromptToken * prompt + kToken * tokens;
+  int64_t answer = kAnswer + kPromptToken * prompt + kToken * tokens;
+  // A model that guesses draws with a copy of the answer's state.
+  const bool by_ngrams = config_.speculation.method == "ngram";
+  const int64_t states = config_.speculation.by_model() ? 2 : 1;
+  if (by_ngrams) answer += NgramIndex::most_bytes(config_.speculation.lookup, prompt + tokens);
+  if (request.sampling.grammar) answer += states * request.sampling.grammar->guide_bytes(tokens);
   return kRequest + kPromptToken * prompt + request.n * answer;
 }
 
@@ -202,6 +207,7 @@ bool Engine::step() {
   if (files_.trace) files_.trace->add(input, plan, output.result);
   clock_.lap(Phase::kRecord);
   recorder_.add_times(clock_);
+  if (live_.wanted()) live_.answer(to_json(stats()).dump(2) + "\n");
   next_.completions.push_back(std::move(output.result));
   return !active_.empty();
 }

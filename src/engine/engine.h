@@ -12,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/status.h"
+#include "engine/live_stats.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "engine/stats_recorder.h"
@@ -85,6 +86,8 @@ class Engine {
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
   EngineStats stats() const { return recorder_.read(env_, scheduler_, worker_->account()); }
+  /// Where another thread may ask for stats(); steps answer.
+  LiveStats& live() { return live_; }
   /// After step() has returned false, or where nobody waits for the rest: takes in the last
   /// results, ends the trace and writes the statistics where files are wanted.
   Result<void> close();
@@ -125,6 +128,7 @@ class Engine {
   StepClock clock_;
   StatsRecorder recorder_;
   Files files_;
+  LiveStats live_;
   sched::StepInput next_;  // arrivals, cancels and completions since the last step
   std::map<sched::RequestId, Active> active_;
   std::map<sched::SequenceId, Answer> answers_;  // under way

@@ -1,12 +1,20 @@
 // One queue; whoever takes a state makes its mask.
 #include "engine/mask_ahead.h"
 
+#include <algorithm>
+#include <atomic>
 #include <system_error>
 #include <utility>
 
 #include "base/check.h"
 
 namespace strata::engine {
+namespace {
+
+// A mask of a hostile grammar may take 6 MB for its while: not on each of a hundred threads.
+constexpr int64_t kMakers = 4;
+
+}  // namespace
 
 Result<std::unique_ptr<MaskAhead>> MaskAhead::create() {
   std::unique_ptr<MaskAhead> made(new MaskAhead());
@@ -66,8 +74,10 @@ void MaskAhead::finish(ComputePool& pool) {
   const std::vector<sampling::DecodeState*> rest = std::exchange(states_, {});
   lock.unlock();
   if (!rest.empty()) {
-    pool.run(static_cast<int64_t>(rest.size()),
-             [&](int64_t item, int) { rest[static_cast<size_t>(item)]->prepare_mask(); });
+    std::atomic<size_t> next = 0;
+    pool.run(std::min<int64_t>(kMakers, static_cast<int64_t>(rest.size())), [&](int64_t, int) {
+      for (size_t at; (at = next.fetch_add(1)) < rest.size();) rest[at]->prepare_mask();
+    });
   }
   lock.lock();
   changed_.wait(lock, [this] { return !busy_; });

@@ -9,6 +9,8 @@
 namespace strata::engine {
 namespace {
 
+constexpr size_t kFirstPlaces = 64;
+
 std::span<const int32_t> gram(std::span<const int32_t> tokens, int64_t end, int64_t length) {
   return tokens.subspan(static_cast<size_t>(end - length), static_cast<size_t>(length));
 }
@@ -25,8 +27,22 @@ size_t hash_of(std::span<const int32_t> ids) {
 NgramIndex::NgramIndex(NgramRange range) {
   CHECK(range.min >= 1 && range.min <= range.max, "a range of lengths");
   for (int64_t length = range.max; length >= range.min; length--) {
-    tables_.push_back({.length = length, .ends = std::vector<uint32_t>(64)});
+    tables_.push_back({.length = length, .ends = std::vector<uint32_t>(kFirstPlaces)});
   }
+}
+
+int64_t NgramIndex::bytes() const {
+  size_t places = 0;
+  for (const Table& table : tables_) places += table.ends.capacity();
+  return static_cast<int64_t>(places * sizeof(uint32_t));
+}
+
+// While one table grows, what it was is there too: half of one more.
+int64_t NgramIndex::most_bytes(NgramRange range, int64_t tokens) {
+  size_t places = kFirstPlaces;
+  while (std::cmp_less(places, 2 * tokens)) places *= 2;
+  const auto table = static_cast<int64_t>(places * sizeof(uint32_t));
+  return (range.max - range.min + 1) * table + table / 2;
 }
 
 // Where the n-gram that ends at `end` stands or would stand.

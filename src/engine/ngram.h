@@ -16,10 +16,14 @@ struct NgramRange {
   int64_t min = 2;
 };
 
-/// Of one sequence. Constant time per token and length, 4 to 8 bytes for each.
+/// Of one sequence. Constant time per token and length, 8 to 16 bytes for each.
 class NgramIndex {
  public:
   explicit NgramIndex(NgramRange range);
+
+  /// What it holds, and the most that it holds for so many tokens, also while it grows.
+  int64_t bytes() const;
+  static int64_t most_bytes(NgramRange range, int64_t tokens);
 
   /// What stood behind the first earlier occurrence of the last tokens, at most `most` >= 0 of it;
   /// nothing where there is none. `tokens` are the sequence's from its start and must begin with

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 
 namespace strata::engine {
@@ -62,9 +63,19 @@ TEST(Ngram, EqualsItsDefinitionAtEveryLength) {
       ASSERT_EQ(Tokens(got.begin(), got.end()), defined(tokens, range, most))
           << "round " << round << ", " << tokens.size() << " tokens";
       found += got.empty() ? 0 : 1;
+      ASSERT_LE(index.bytes(), NgramIndex::most_bytes(range, static_cast<int64_t>(tokens.size())));
     }
   }
   EXPECT_GT(found, 1000);
+}
+
+TEST(Ngram, SaysWhatItMayHold) {
+  NgramIndex index({.max = 2, .min = 1});
+  Tokens tokens(1000);
+  std::iota(tokens.begin(), tokens.end(), 0);
+  index.guess(tokens, 1);
+  EXPECT_EQ(index.bytes(), 2 * 2048 * 4);
+  EXPECT_EQ(NgramIndex::most_bytes({.max = 2, .min = 1}, 1000), 2 * 2048 * 4 + 1024 * 4);
 }
 
 }  // namespace

@@ -12,11 +12,12 @@ Result<memory::Charge> TextBudget::reserve(std::string_view what, int64_t bytes)
                 fmt::format("at most the {} set aside for text", memory::format_bytes(limit_)),
                 "ask for fewer tokens or logprobs, or raise --memory");
   }
-  const int64_t left = limit_ - account_->bytes(memory::MemoryTag::kText);
-  if (limit_ > 0 && bytes > left) {
+  const auto left = [this] { return limit_ - account_->bytes(memory::MemoryTag::kText); };
+  if (limit_ > 0 && bytes > left() && give_back_) give_back_();
+  if (limit_ > 0 && bytes > left()) {
     return fail(Code::kBusy, fmt::format("memory for {} is taken by other requests", what),
                 memory::format_bytes(bytes),
-                fmt::format("at most {} now", memory::format_bytes(std::max<int64_t>(0, left))),
+                fmt::format("at most {} now", memory::format_bytes(std::max<int64_t>(0, left()))),
                 "try again later");
   }
   return charge(bytes);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "memory/account.h"
@@ -20,10 +22,14 @@ class TextBudget {
   /// For what exists already: may go beyond the limit.
   memory::Charge charge(int64_t bytes);
   int64_t limit() const { return limit_; }
+  /// `give_back` is called where a reservation finds too little, before it is refused: whoever
+  /// keeps what could be made again drops it.
+  void on_shortage(std::function<void()> give_back) { give_back_ = std::move(give_back); }
 
  private:
   memory::MemoryAccount* account_;
   int64_t limit_;
+  std::function<void()> give_back_;
 };
 
 }  // namespace strata::engine

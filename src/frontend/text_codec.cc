@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include "text/special.h"
@@ -41,17 +40,12 @@ Result<void> needs(bool there, const char* what, const char* hint) {
 
 }  // namespace
 
-struct TextCodec::Guides {
-  std::mutex mutex;
-  std::optional<text::GuideFactory> factory = {};
-};
-
 Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents, int64_t vocab) {
   TextCodec codec;
   codec.vocab_ = vocab;
-  codec.guides_ = std::make_shared<Guides>();
   if (!documents.tokenizer) return codec;
   codec.tokenizer_ = TRY(text::Tokenizer::from_json(*documents.tokenizer));
+  codec.grammars_ = std::make_shared<GrammarCache>(*codec.tokenizer_, vocab);
   codec.bos_token_ = TRY(special_token(documents, "bos_token"));
   codec.eos_token_ = TRY(special_token(documents, "eos_token"));
   if (!documents.chat_templates.empty()) {
@@ -130,11 +124,11 @@ Result<std::vector<std::vector<int32_t>>> TextCodec::spellings(std::string_view 
 Result<text::Grammar> TextCodec::compile(text::GrammarKind kind, std::string_view source) const {
   TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so its tokens have no text",
             "leave out structured_outputs and response_format"));
-  std::unique_lock lock(guides_->mutex);
-  if (!guides_->factory) guides_->factory = TRY(text::GuideFactory::create(*tokenizer_, vocab_));
-  const text::GuideFactory factory = *guides_->factory;
-  lock.unlock();
-  return factory.compile(kind, source);
+  return grammars_->compile(kind, source);
+}
+
+void TextCodec::charge_grammars_to(engine::TextBudget& text) {
+  if (grammars_) grammars_->charge_to(text);
 }
 
 std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/model_folder.h"
+#include "frontend/grammar_cache.h"
 #include "model/config.h"
 #include "text/chat_template.h"
 #include "text/detokenizer.h"
@@ -40,9 +41,11 @@ class TextCodec {
   Result<std::string> token_text(int32_t id) const;
   /// The token sequences that write a word at the start of a text and after a space, for bad_words.
   Result<std::vector<std::vector<int32_t>>> spellings(std::string_view word) const;
-  /// A grammar over the model's ids. The first call makes the vocabulary's factory, half a second
-  /// for 100,000 ids. kUnsupported without a tokenizer.
+  /// A grammar over the model's ids, compiled or found (grammar_cache.h). The first call makes the
+  /// vocabulary's factory, half a second for 100,000 ids. kUnsupported without a tokenizer.
   Result<text::Grammar> compile(text::GrammarKind kind, std::string_view source) const;
+  /// Memory of grammars is counted from now on. `text` must outlive this, its copies and grammars.
+  void charge_grammars_to(engine::TextBudget& text);
   /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.
   std::optional<text::Detokenizer> detokenizer(bool continues) const;
   /// Ids that end a sequence: the model's and the tokenizer's EOS.
@@ -56,8 +59,7 @@ class TextCodec {
   std::optional<text::ChatTemplate> template_;
   std::optional<std::string> bos_token_;
   std::optional<std::string> eos_token_;
-  struct Guides;
-  std::shared_ptr<Guides> guides_;  // shared by copies
+  std::shared_ptr<GrammarCache> grammars_;  // shared by copies; null without a tokenizer
 };
 
 }  // namespace strata::frontend

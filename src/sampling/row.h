@@ -36,6 +36,7 @@ struct SamplerScratch {
   std::vector<float> sums;      // by block of weights
   std::vector<float> gathered;  // logits of allowed ids only, or a masked row
   std::vector<double> bins;
+  std::vector<int32_t> ids;                     // what is left of a flat row
   std::vector<std::pair<int32_t, float>> undo;  // logits that processors have replaced
 };
 

@@ -193,6 +193,9 @@ TEST(Sampler, EqualsTheNaiveOneOnALargeVocabulary) {
       {.temperature = 1, .typical_p = 0.4},
       {.temperature = 1, .top_p = 0.95, .typical_p = 0.4},
       {.temperature = 1.3},
+      {.temperature = 6, .top_p = 0.9},  // by most of a flat row
+      {.temperature = 6, .typical_p = 0.9},
+      {.temperature = 6, .top_p = 0.7, .typical_p = 0.5},
   };
   for (size_t i = 0; i < std::size(cases); i++) {
     for (uint64_t seed = 0; seed < 5; seed++) {

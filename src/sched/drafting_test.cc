@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "sched/scheduler.h"
+#include "sched/test_driver.h"
 
 namespace strata::sched {
 namespace {
@@ -21,118 +21,72 @@ SchedulerConfig wide_config() {
           .groups = {{.frames_per_slab = 2, .window = 0}, {.frames_per_slab = 4, .window = 6}}};
 }
 
-Request request(int64_t id, int64_t prompt, int64_t max_tokens) {
-  return {.id = static_cast<RequestId>(id), .prompt_tokens = prompt, .max_tokens = max_tokens};
+// Every result offers guesses; nearly all are wrong unless a test says otherwise.
+Driver guessing(const SchedulerConfig& config) {
+  Driver made(config);
+  made.offered = 3;
+  return made;
 }
 
-// Answers every yielding row with `accepted` right guesses, as far as there are some, and offers
-// `offered` more.
-class Runner {
- public:
-  explicit Runner(const SchedulerConfig& config)
-      : scheduler_(std::move(*Scheduler::create(config))) {}
-
-  const StepPlan& step(StepInput input = {}) {
-    for (const Request& request : input.arrivals) most_[value(request.id)] = request.max_tokens;
-    if (value(plan_.id) > 0) input.completions.push_back(result());
-    plan_ = scheduler_.schedule(input);
-    EXPECT_EQ(scheduler_.audit(), "");
-    return plan_;
-  }
-  void finish() {
-    for (int i = 0; !scheduler_.idle(); i++) {
-      ASSERT_LT(i, 1000) << "some request never ends";
-      step();
-    }
-  }
-  const SequenceStep& rows_of(size_t i) const { return plan_.sequences.at(i); }
-  const SchedulerStats& stats() const { return scheduler_.stats(); }
-
-  int64_t offered = 3;
-  int64_t accepted = 0;
-
- private:
-  // A request has one sequence, so their ids are the same.
-  StepResult result() {
-    StepResult result{.plan = plan_.id};
-    for (const SequenceStep& step : plan_.sequences) {
-      if (!step.yields_token) continue;
-      SequenceResult& made = result.sequences.emplace_back();
-      made.sequence = step.sequence;
-      made.drafts = offered;
-      const int64_t id = value(step.sequence);
-      for (int64_t i = 0; i <= std::min(accepted, step.drafts) && !made.finished; i++) {
-        made.tokens.push_back(7);
-        if (--most_[id] == 0) made.finished = FinishReason::kLength;
-      }
-    }
-    return result;
-  }
-
-  Scheduler scheduler_;
-  StepPlan plan_;
-  std::map<int64_t, int64_t> most_;  // tokens left, by sequence
-};
-
 TEST(Drafts, FollowTheLastTokenAndGoBackWhereTheyAreWrong) {
-  Runner runner(wide_config());
+  Driver runner = guessing(wide_config());
   runner.accepted = 1;
   runner.step({.arrivals = {request(1, 5, 20)}});
-  EXPECT_EQ(runner.rows_of(0).drafts, 0);  // nobody has guessed yet
+  EXPECT_EQ(runner.rows(0).drafts, 0);  // nobody has guessed yet
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).first_position, 5);
-  EXPECT_EQ(runner.rows_of(0).rows, 4);
-  EXPECT_EQ(runner.rows_of(0).drafts, 3);
-  EXPECT_TRUE(runner.rows_of(0).yields_token);
-  EXPECT_EQ(runner.rows_of(0).frames[0].size(), 3u);
+  EXPECT_EQ(runner.rows(0).first_position, 5);
+  EXPECT_EQ(runner.rows(0).rows, 4);
+  EXPECT_EQ(runner.rows(0).drafts, 3);
+  EXPECT_TRUE(runner.rows(0).yields_token);
+  EXPECT_EQ(runner.rows(0).frames[0].size(), 3u);
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).first_position, 7);
+  EXPECT_EQ(runner.rows(0).first_position, 7);
   EXPECT_EQ(runner.stats().drafts, 6);
   EXPECT_EQ(runner.stats().accepted_drafts, 1);
   runner.finish();
 }
 
 TEST(Drafts, LeaveTheirBlocksToTheRowsThatFollow) {
-  Runner runner(wide_config());
+  Driver runner = guessing(wide_config());
   runner.step({.arrivals = {request(1, 7, 20)}});
   EXPECT_EQ(runner.step().allocated.size(), 2u);  // positions 7 to 10: a block of each group
-  const std::vector<std::vector<int64_t>> frames = runner.rows_of(0).frames;
+  const std::vector<std::vector<int64_t>> frames = runner.rows(0).frames;
   runner.offered = 0;
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).first_position, 8);
-  EXPECT_EQ(runner.rows_of(0).frames[0], frames[0]);
+  EXPECT_EQ(runner.rows(0).first_position, 8);
+  EXPECT_EQ(runner.rows(0).frames[0], frames[0]);
   EXPECT_EQ(runner.step().allocated.size(), 0u);
   runner.finish();
 }
 
 // The block at positions 0 to 3 is outside the window of a row at 9, and inside that of one at 8.
 TEST(Drafts, KeepWhatTheWindowOfTheNextRowSees) {
-  Runner runner(wide_config());
+  Driver runner = guessing(wide_config());
   runner.step({.arrivals = {request(1, 6, 20)}});
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).rows, 4);  // positions 6 to 9
+  EXPECT_EQ(runner.rows(0).rows, 4);  // positions 6 to 9
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).first_position, 7);
-  EXPECT_GE(runner.rows_of(0).frames[1][0], 0);
+  EXPECT_EQ(runner.rows(0).first_position, 7);
+  EXPECT_GE(runner.rows(0).frames[1][0], 0);
   runner.accepted = 3;
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).first_position, 11);
-  EXPECT_EQ(runner.rows_of(0).frames[1][0], -1);
+  EXPECT_EQ(runner.rows(0).first_position, 11);
+  EXPECT_EQ(runner.rows(0).frames[1][0], -1);
   runner.finish();
 }
 
 TEST(Drafts, GetTheRowsThatPromptsLeave) {
-  Runner runner(wide_config());
+  Driver runner = guessing(wide_config());
   runner.offered = 8;
   runner.step({.arrivals = {request(1, 4, 20), request(2, 4, 20)}});
   runner.step({.arrivals = {request(3, 30, 1)}});
   ASSERT_EQ(runner.step().sequences.size(), 3u);
-  EXPECT_EQ(runner.rows_of(2).rows, 14);
-  EXPECT_EQ(runner.rows_of(0).drafts + runner.rows_of(1).drafts, 0);
+  EXPECT_EQ(runner.rows(2).rows, 14);
+  EXPECT_EQ(runner.rows(0).drafts + runner.rows(1).drafts, 0);
   ASSERT_EQ(runner.step().sequences.size(), 3u);
-  EXPECT_EQ(runner.rows_of(2).rows, 2);
-  EXPECT_EQ(runner.rows_of(0).drafts, 8);
-  EXPECT_EQ(runner.rows_of(1).drafts, 4);
+  EXPECT_EQ(runner.rows(2).rows, 2);
+  EXPECT_EQ(runner.rows(0).drafts, 8);
+  EXPECT_EQ(runner.rows(1).drafts, 4);
   runner.finish();
 }
 
@@ -140,20 +94,20 @@ TEST(Drafts, StopAtEveryLimit) {
   SchedulerConfig config = wide_config();
   config.max_logit_rows = 5;
   config.prefill_chunk = 4;
-  Runner runner(config);
+  Driver runner = guessing(config);
   runner.offered = 8;
   runner.step({.arrivals = {request(1, 4, 20), request(2, 4, 3)}});
   runner.step();
-  EXPECT_EQ(runner.rows_of(0).drafts, 3);  // a chunk
-  EXPECT_EQ(runner.rows_of(1).drafts, 0);  // logits of 5 rows
+  EXPECT_EQ(runner.rows(0).drafts, 3);  // a chunk
+  EXPECT_EQ(runner.rows(1).drafts, 0);  // logits of 5 rows
   runner.finish();
   EXPECT_EQ(runner.stats().accepted_drafts, 0);
 
-  Runner last(wide_config());
+  Driver last = guessing(wide_config());
   last.offered = last.accepted = 8;
   last.step({.arrivals = {request(1, 4, 3)}});
   last.step();
-  EXPECT_EQ(last.rows_of(0).rows, 2);  // the third token is sampled and never computed
+  EXPECT_EQ(last.rows(0).rows, 2);  // the third token is sampled and never computed
   last.step();
   EXPECT_TRUE(last.step().sequences.empty());
 }
@@ -161,13 +115,13 @@ TEST(Drafts, StopAtEveryLimit) {
 // 6 blocks of 4 tokens for two sequences: each fills two, and one of them takes the two that are
 // free.
 TEST(Drafts, MakeNobodyGiveWay) {
-  Runner runner({.max_sequences = 2,
-                 .max_batched_tokens = 32,
-                 .prefill_chunk = 16,
-                 .max_logit_rows = 32,
-                 .block_tokens = 4,
-                 .slabs = 6,
-                 .groups = {{}}});
+  Driver runner = guessing({.max_sequences = 2,
+                            .max_batched_tokens = 32,
+                            .prefill_chunk = 16,
+                            .max_logit_rows = 32,
+                            .block_tokens = 4,
+                            .slabs = 6,
+                            .groups = {{}}});
   runner.offered = 15;
   runner.step({.arrivals = {request(1, 5, 15), request(2, 5, 9)}});
   const StepPlan& plan = runner.step();
@@ -202,17 +156,43 @@ TEST(Drafts, HoldTheirSequenceUntilTheyAreJudged) {
   EXPECT_EQ(scheduler->audit(), "");
 }
 
+// Five frames, all taken: what the first one lacks cannot come from a sequence whose guesses are
+// still being judged.
+TEST(Drafts, KeepTheirSequenceFromGivingWay) {
+  auto scheduler = Scheduler::create({.max_sequences = 2,
+                                      .max_batched_tokens = 32,
+                                      .prefill_chunk = 16,
+                                      .max_logit_rows = 32,
+                                      .block_tokens = 4,
+                                      .slabs = 5,
+                                      .groups = {{}},
+                                      .depth = 2});
+  ASSERT_TRUE(scheduler);
+  StepPlan plan = scheduler->schedule({.arrivals = {request(1, 7, 8), request(2, 5, 10)}});
+  ASSERT_EQ(plan.sequences.size(), 2u);
+  const SequenceId first = plan.sequences[0].sequence, second = plan.sequences[1].sequence;
+  plan = scheduler->schedule(
+      {.completions = {
+           {plan.id, {{first, {5}, std::nullopt, {}, 0}, {second, {5}, std::nullopt, {}, 3}}}}});
+  ASSERT_EQ(plan.sequences.size(), 2u);
+  EXPECT_EQ(plan.sequences[1].drafts, 3);  // up to position 8, in the fifth frame
+  plan = scheduler->schedule({});          // position 8 of the first one needs a frame
+  EXPECT_TRUE(plan.sequences.empty());
+  EXPECT_TRUE(plan.preempted.empty());
+  EXPECT_EQ(scheduler->audit(), "");
+}
+
 TEST(Drafts, GiveEveryPositionsLogitsOnce) {
-  Runner runner(wide_config());
+  Driver runner = guessing(wide_config());
   runner.accepted = 1;
   Request wanted = request(1, 5, 20);
   wanted.all_logits = true;
   runner.step({.arrivals = {wanted}});
   runner.step();
-  EXPECT_TRUE(runner.rows_of(0).all_logits);
+  EXPECT_TRUE(runner.rows(0).all_logits);
   runner.step();
-  EXPECT_TRUE(runner.rows_of(0).all_logits);
-  EXPECT_EQ(runner.rows_of(0).first_position, 7);
+  EXPECT_TRUE(runner.rows(0).all_logits);
+  EXPECT_EQ(runner.rows(0).first_position, 7);
   runner.finish();
 }
 

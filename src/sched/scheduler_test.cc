@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sched/serialize.h"
+#include "sched/test_driver.h"
 
 namespace strata::sched {
 namespace {
@@ -26,70 +27,11 @@ Scheduler make(const SchedulerConfig& config) {
   return std::move(*scheduler);
 }
 
-Request request(int64_t id, int64_t prompt, int64_t max_tokens) {
-  return {.id = static_cast<RequestId>(id), .prompt_tokens = prompt, .max_tokens = max_tokens};
-}
-
 std::vector<BlockHash> hashes(uint64_t family, uint64_t count) {
   std::vector<BlockHash> made;
   for (uint64_t i = 0; i < count; i++) made.push_back({family, i});
   return made;
 }
-
-// Carries plans out without a model: every yielding row brings a token, and the limit ends a
-// sequence.
-class Driver {
- public:
-  explicit Driver(const SchedulerConfig& config, Plant plant = Plant::kNone)
-      : scheduler_(std::move(*Scheduler::create_planted(config, plant))) {}
-
-  const StepPlan& step(StepInput input = {}) {
-    for (const Request& request : input.arrivals) requests_[request.id] = request;
-    if (value(plan_.id) > 0) input.completions.push_back(result());
-    plan_ = scheduler_.schedule(input);
-    for (const Admission& admission : plan_.admitted) {
-      request_of_[admission.sequence] = admission.request;
-      order_.push_back(value(admission.request));
-    }
-    EXPECT_EQ(scheduler_.audit(), "");
-    return plan_;
-  }
-  void finish() {
-    for (int i = 0; !scheduler_.idle(); i++) {
-      ASSERT_LT(i, 1000) << "some request never ends";
-      step();
-    }
-  }
-  const SequenceStep* rows_of(int64_t sequence) const {
-    for (const SequenceStep& step : plan_.sequences) {
-      if (value(step.sequence) == sequence) return &step;
-    }
-    return nullptr;
-  }
-  Scheduler& scheduler() { return scheduler_; }
-  const std::vector<int64_t>& order() const { return order_; }  // of admission
-
- private:
-  StepResult result() {
-    StepResult result{.plan = plan_.id};
-    for (const SequenceStep& step : plan_.sequences) {
-      if (!step.yields_token) continue;
-      const Request& request = requests_.at(request_of_.at(step.sequence));
-      result.sequences.push_back({.sequence = step.sequence, .tokens = {7}});
-      if (++generated_[step.sequence] == request.max_tokens) {
-        result.sequences.back().finished = FinishReason::kLength;
-      }
-    }
-    return result;
-  }
-
-  Scheduler scheduler_;
-  StepPlan plan_;
-  std::map<RequestId, Request> requests_;
-  std::map<SequenceId, RequestId> request_of_;
-  std::map<SequenceId, int64_t> generated_;
-  std::vector<int64_t> order_;
-};
 
 TEST(Scheduler, ChunksAPromptAndThenDecodes) {
   Scheduler scheduler = make(small_config());

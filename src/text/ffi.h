@@ -122,6 +122,12 @@ enum StrataGrammarKind : int32_t {
 int32_t strata_guide_factory_new(const StrataTokenizer* tokenizer, size_t vocab,
                                  StrataGuideFactory** out, StrataBytes* error);
 void strata_guide_factory_free(StrataGuideFactory* factory);
+/// Bytes held, as allocated. The second: the most that a guide holds which is asked for a mask
+/// before each of `tokens` tokens, but for the moment of a mask.
+size_t strata_guide_factory_bytes(const StrataGuideFactory* factory);
+size_t strata_grammar_guide_bytes(const StrataGrammar* grammar, size_t tokens);
+size_t strata_grammar_bytes(const StrataGrammar* grammar);
+size_t strata_guide_bytes(const StrataGuide* guide);
 int32_t strata_grammar_new(const StrataGuideFactory* factory, int32_t kind, StrataStr source,
                            StrataGrammar** out, StrataBytes* error);
 void strata_grammar_free(StrataGrammar* grammar);

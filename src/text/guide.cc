@@ -8,6 +8,11 @@
 #include "text/tokenizer_impl.h"
 
 namespace strata::text {
+namespace {
+
+int64_t mask_bytes(int64_t vocab) { return (vocab + 31) / 32 * 4; }
+
+}  // namespace
 
 struct GuideFactory::Impl {
   ffi::StrataGuideFactory* handle = nullptr;
@@ -47,6 +52,30 @@ Result<Grammar> GuideFactory::compile(GrammarKind kind, std::string_view source)
                                                ffi::borrow(source), &impl->handle, &error);
   if (code != ffi::kStrataTextOk) return ffi::failure(code, error);
   return Grammar(std::move(impl), vocab_);
+}
+
+int64_t GuideFactory::bytes() const {
+  return static_cast<int64_t>(ffi::strata_guide_factory_bytes(impl_->handle));
+}
+
+int64_t Grammar::bytes() const {
+  return static_cast<int64_t>(ffi::strata_grammar_bytes(impl_->handle));
+}
+
+int64_t Grammar::guide_bytes(int64_t tokens) const {
+  return mask_bytes(vocab_) + static_cast<int64_t>(ffi::strata_grammar_guide_bytes(
+                                  impl_->handle, static_cast<size_t>(tokens)));
+}
+
+Grammar Grammar::owning(std::shared_ptr<const void> owned) const {
+  using Both = std::pair<std::shared_ptr<const Impl>, std::shared_ptr<const void>>;
+  const auto both = std::make_shared<const Both>(impl_, std::move(owned));
+  return {{both, impl_.get()}, vocab_};
+}
+
+int64_t Guide::bytes() const {
+  const size_t held = handle_ == nullptr ? 0 : ffi::strata_guide_bytes(handle_.get());
+  return static_cast<int64_t>(held + mask_.capacity() * sizeof(uint32_t));
 }
 
 void Guide::Deleter::operator()(ffi::StrataGuide* handle) const { ffi::strata_guide_free(handle); }

@@ -32,6 +32,12 @@ class Grammar {
  public:
   /// Ids below it have bits in masks.
   int64_t vocab() const { return vocab_; }
+  /// What it holds.
+  int64_t bytes() const;
+  /// The most that a Guide of it holds between its masks, until so many tokens were committed.
+  int64_t guide_bytes(int64_t tokens) const;
+  /// The same grammar; `owned` lives as long as any copy of this one.
+  Grammar owning(std::shared_ptr<const void> owned) const;
 
  private:
   friend class GuideFactory;
@@ -55,6 +61,8 @@ class GuideFactory {
   /// kInvalidArgument or kResourceLimit, saying what in the source cannot be obeyed and where;
   /// never does one that is too large or too intricate take more than the limits of rust/src/guide.
   Result<Grammar> compile(GrammarKind kind, std::string_view source) const;
+  /// What it holds.
+  int64_t bytes() const;
 
  private:
   struct Impl;
@@ -90,9 +98,11 @@ class Guide {
 
   /// The next token; one that the mask allows.
   void commit(int32_t token);
+  /// What it holds.
+  int64_t bytes() const;
   /// The text so far is whole, and nothing may follow.
   bool complete() const { return complete_; }
-  /// Why there is no mask: kResourceLimit where the grammar took more work than a mask may,
+  /// Why there is no mask: kResourceLimit where the grammar took more work or memory than it may,
   /// kInvalidArgument where no token fits. Null where all is well.
   const Status* failure() const { return failure_ ? &*failure_ : nullptr; }
 

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cctype>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "text/detokenizer.h"
@@ -383,6 +385,56 @@ TEST(Guide, OutlivesWhatExplodes) {
       guide.commit(next[random() % next.size()]);
     }
   }
+}
+
+// Between its masks; and what was dropped to hold less is found again.
+TEST(Guide, HoldsNoMoreThanItSays) {
+  const std::pair<GrammarKind, std::string> sources[] = {
+      {GrammarKind::kJsonSchema, kPersonSchema},
+      {GrammarKind::kRegex, R"((\w+\s){1,500})"},
+      {GrammarKind::kRegex, ".*a.{20}.*b.{20}.*c.{20}.*"},
+      {GrammarKind::kRegex, "(.*[ae].{12})(.*[nt].{9})"},
+      {GrammarKind::kRegex, R"(\p{L}{1,1000})"},
+      {GrammarKind::kJsonSchema, listed(R"({"enum":[)", "\"an entry, number #\"", 5000, "]}")}};
+  int shrunk = 0;
+  for (const auto& [kind, source] : sources) {
+    const Grammar grammar = compiled(kind, source);
+    EXPECT_GT(grammar.bytes(), 1000);
+    Guide guide(grammar);
+    std::mt19937 random(1);
+    std::vector<int32_t> ids;
+    for (int64_t before = 0; ids.size() < 250; before = guide.bytes()) {
+      guide.compute_mask();
+      ASSERT_LE(guide.bytes(), grammar.guide_bytes(static_cast<int64_t>(ids.size()))) << source;
+      if (guide.failure() != nullptr) break;
+      const std::vector<int32_t> next = allowed(guide);
+      if (next.empty()) break;
+      if (guide.bytes() + (256 << 10) < before) {
+        shrunk++;
+        Guide replayed(grammar);
+        for (const int32_t id : ids) replayed.commit(id);
+        ASSERT_EQ(allowed(replayed), next);
+      }
+      ids.push_back(next[random() % next.size()]);
+      guide.commit(ids.back());
+    }
+  }
+  EXPECT_GT(shrunk, 0);
+}
+
+TEST(Guide, OwnsWhatItsGrammarWasGiven) {
+  auto owned = std::make_shared<int>(7);
+  const std::weak_ptr<int> seen = owned;
+  std::optional<Grammar> copy;
+  {
+    const Grammar made = compiled(GrammarKind::kRegex, "ab").owning(std::exchange(owned, nullptr));
+    copy = made;
+  }
+  EXPECT_FALSE(seen.expired());
+  Guide guide(*copy);
+  EXPECT_EQ(text_of(allowed(guide)).substr(0, 1), "a");
+  copy.reset();
+  EXPECT_TRUE(seen.expired());
 }
 
 TEST(Guide, KeepsItsFailure) {

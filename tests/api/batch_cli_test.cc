@@ -300,5 +300,39 @@ TEST_F(BatchCli, AFullInboxMakesRowsWaitAndRefusesWhatNeverFits) {
   EXPECT_EQ(answers[9]["error"]["code"], "resource_limit");
 }
 
+TEST_F(BatchCli, ShowsWhatItHoldsAndDoesWhileItRuns) {
+  ::setenv("XDG_RUNTIME_DIR", folder().c_str(), 1);
+  std::vector<Json> rows;
+  for (int i = 0; i < 400; i++) {
+    rows.push_back(completion_row("r" + std::to_string(i), "abc",
+                                  {{"max_tokens", 200}, {"ignore_eos", true}}));
+  }
+  write_rows(rows);
+  fs::remove(file("out.jsonl"));
+  std::ofstream(file("stdin")) << "";
+  const pid_t child = start(command({}), file("stdin"));
+  ASSERT_TRUE(wait_for_rows(child, 2));
+  const std::string id = std::to_string(child);
+  const Done shown = strata({"inspect", "--live", id, "--json"});
+  const Done read = strata({"inspect", "--live", id});
+  ::kill(child, SIGTERM);
+  waitpid(child, nullptr, 0);
+  ASSERT_EQ(shown.exit_code, 0) << shown.errors;
+  const Json stats = Json::parse(shown.out);
+  EXPECT_GT(stats["running"], 0);
+  EXPECT_GT(stats["tokens_out"], 200);
+  EXPECT_GT(stats["memory_bytes"]["weights"], 100'000);
+  EXPECT_GT(stats["rss_bytes"], stats["memory_bytes"]["weights"]);
+  ASSERT_EQ(read.exit_code, 0) << read.errors;
+  for (const char* word : {"resident", "of files", "charged", "weights", "running", "out/s"}) {
+    EXPECT_NE(read.out.find(word), std::string::npos) << word << " in\n" << read.out;
+  }
+  EXPECT_TRUE(fs::is_empty(folder() / "strata"));
+  for (const std::string& gone : {id, std::to_string(::getpid())}) {
+    const Done none = strata({"inspect", "--live", gone});
+    EXPECT_EQ(none.exit_code, 66) << none.errors;
+  }
+}
+
 }  // namespace
 }  // namespace strata::testing

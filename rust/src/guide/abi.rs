@@ -54,6 +54,34 @@ pub unsafe extern "C" fn strata_grammar_free(grammar: *mut Grammar) {
 /// # Safety
 /// See ffi.h.
 #[no_mangle]
+pub unsafe extern "C" fn strata_guide_factory_bytes(factory: &Factory) -> usize {
+    factory.bytes()
+}
+
+/// # Safety
+/// See ffi.h.
+#[no_mangle]
+pub unsafe extern "C" fn strata_grammar_bytes(grammar: &Grammar) -> usize {
+    grammar.bytes()
+}
+
+/// # Safety
+/// See ffi.h.
+#[no_mangle]
+pub unsafe extern "C" fn strata_grammar_guide_bytes(grammar: &Grammar, tokens: usize) -> usize {
+    grammar.guide_bytes(tokens)
+}
+
+/// # Safety
+/// See ffi.h.
+#[no_mangle]
+pub unsafe extern "C" fn strata_guide_bytes(guide: &Guide) -> usize {
+    guide.bytes()
+}
+
+/// # Safety
+/// See ffi.h.
+#[no_mangle]
 pub unsafe extern "C" fn strata_guide_new(
     grammar: &Grammar,
     out: *mut *mut Guide,

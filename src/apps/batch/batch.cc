@@ -50,6 +50,12 @@ struct Row {
   bool ended() const { return !output.empty(); }
 };
 
+// A row without room: what its body asks for is read once.
+struct Waiting {
+  BatchRow asked;
+  std::optional<frontend::ApiRequest> request = {};
+};
+
 std::string output_line(const Row& row, const Json& response, const Json& error) {
   const Json made = {{"id", frontend::random_id("batch_req_")},
                      {"custom_id", row.custom_id},
@@ -111,7 +117,7 @@ class BatchRun {
     while (running_ < wanted && rows_.size() < kHeldRows && held_bytes_ < most_held_) {
       if (!waiting_) TRY(read_row());
       if (!waiting_ && at_end_) return {};
-      if (waiting_ && !start(*std::exchange(waiting_, {}))) return {};
+      if (waiting_ && !start(*waiting_)) return {};
     }
     return {};
   }
@@ -126,6 +132,7 @@ class BatchRun {
       return {};
     }
     row_bytes_ = reader_.bytes_taken() - before;
+    TRY(charge_ids());
     if (auto* bad = std::get_if<BadBatchRow>(&*next)) {
       if (earlier_.bad_lines.contains(bad->line)) return {};
       Row& row = add_row(bad->line, std::move(bad->custom_id));
@@ -133,18 +140,35 @@ class BatchRun {
     } else if (auto& good = std::get<BatchRow>(*next); earlier_.ids.contains(good.custom_id)) {
       counts_.earlier_bytes += row_bytes_;
     } else {
-      waiting_ = std::move(good);
+      waiting_ = Waiting{.asked = std::move(good)};
     }
     return {};
   }
 
+  // Ids are all that grows with the file.
+  Result<void> charge_ids() {
+    constexpr int64_t kPiece = 64 << 10;
+    engine::TextBudget& text = session_.engine->text();
+    const int64_t bytes = reader_.id_bytes() + earlier_.bytes();
+    if (bytes <= ids_bytes_) return {};
+    ids_bytes_ = bytes + kPiece;
+    ids_ = {};
+    ids_ = text.charge(ids_bytes_);
+    if (text.limit() == 0 || bytes <= text.limit() / 2) return {};
+    return fail(Code::kResourceLimit,
+                fmt::format("the ids of {} rows", counts_.rows + earlier_.rows),
+                memory::format_bytes(bytes),
+                fmt::format("at most {}, half of what is set aside for text",
+                            memory::format_bytes(text.limit() / 2)),
+                "raise --memory, or cut the file");
+  }
+
   // False where the engine has no room yet; the row waits on.
-  bool start(BatchRow asked) {
-    auto submitted = submit(asked);
-    if (!submitted && submitted.error().code == Code::kBusy && running_ > 0) {
-      waiting_ = std::move(asked);
-      return false;
-    }
+  bool start(Waiting& waiting) {
+    auto submitted = submit(waiting);
+    if (!submitted && submitted.error().code == Code::kBusy && running_ > 0) return false;
+    const BatchRow asked = std::move(waiting.asked);
+    waiting_.reset();
     Row& row = add_row(asked.line, asked.custom_id);
     if (!submitted) {
       end_with(row, submitted.error());
@@ -159,7 +183,12 @@ class BatchRun {
     return true;
   }
 
-  Result<std::unique_ptr<frontend::Completion>> submit(const BatchRow& asked) {
+  Result<std::unique_ptr<frontend::Completion>> submit(Waiting& waiting) {
+    if (!waiting.request) waiting.request = TRY(read(waiting.asked));
+    return frontend::Completion::submit(*session_.engine, *waiting.request, model_);
+  }
+
+  Result<frontend::ApiRequest> read(const BatchRow& asked) {
     frontend::ApiRequest request = TRY(frontend::read_api_request(asked.kind, asked.body, model_));
     for (const std::string& name : request.ignored) {
       if (ignored_.size() < kHeldRows && ignored_.insert(name).second) {
@@ -167,7 +196,7 @@ class BatchRun {
                     args_.input, asked.line, name);
       }
     }
-    return frontend::Completion::submit(*session_.engine, std::move(request), model_);
+    return request;
   }
 
   Row& add_row(int64_t line, Json custom_id) {
@@ -252,10 +281,12 @@ class BatchRun {
   BatchProgress progress_;
   BatchCounts counts_;
   std::deque<std::unique_ptr<Row>> rows_;  // in the order of the file
-  std::optional<BatchRow> waiting_;        // read, and not yet in the engine
+  std::optional<Waiting> waiting_;         // read, and not yet in the engine
   std::set<std::string> ignored_;
   uint64_t row_bytes_ = 0;  // of the row read last
   size_t held_bytes_ = 0;
+  memory::Charge ids_;
+  int64_t ids_bytes_ = 0;
   size_t most_held_ = kHeldBytes;
   int64_t running_ = 0;
   bool at_end_ = false;

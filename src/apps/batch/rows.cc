@@ -11,6 +11,7 @@ namespace {
 constexpr JsonLimits kRowLimits = {
     .max_bytes = LineReader::kMaxBytes, .max_depth = 64, .max_values = 4'000'000};
 constexpr size_t kMaxIdBytes = 512;
+constexpr size_t kNodeBytes = 48;
 
 struct Route {
   std::string_view url;
@@ -47,6 +48,15 @@ sched::BlockHash IdSet::hash(std::string_view id) const {
 bool IdSet::insert(std::string_view id) { return hashes_.insert(hash(id)).second; }
 
 bool IdSet::contains(std::string_view id) const { return hashes_.contains(hash(id)); }
+
+// A node with its link, its hash and what the allocator adds, and its share of the table.
+int64_t IdSet::bytes() const {
+  return static_cast<int64_t>(hashes_.size() * kNodeBytes + hashes_.bucket_count() * sizeof(void*));
+}
+
+int64_t EarlierAnswers::bytes() const {
+  return ids.bytes() + static_cast<int64_t>(bad_lines.size() * kNodeBytes);
+}
 
 Result<BatchReader> BatchReader::open(Env& env, const std::string& path) {
   return BatchReader(TRY(LineReader::open(env, path)));

@@ -27,6 +27,7 @@ class IdSet {
   bool insert(std::string_view id);
   bool contains(std::string_view id) const;
   size_t size() const { return hashes_.size(); }
+  int64_t bytes() const;
 
  private:
   struct Low {
@@ -64,6 +65,8 @@ class BatchReader {
 
   uint64_t file_bytes() const { return lines_.file_bytes(); }
   uint64_t bytes_taken() const { return lines_.bytes_taken(); }
+  /// What the ids of the rows so far take.
+  int64_t id_bytes() const { return seen_.bytes(); }
 
  private:
   explicit BatchReader(LineReader lines) : lines_(std::move(lines)) {}
@@ -80,6 +83,8 @@ struct EarlierAnswers {
   int64_t rows = 0;
   int64_t errors = 0;
   uint64_t whole_bytes = 0;  // up to the end of the last whole row
+
+  int64_t bytes() const;
 };
 
 /// Nothing where there is no file. kInvalidData where a row is no answer: then the file is

@@ -1,0 +1,35 @@
+// The flag is the question; the lock is only for the answer.
+#include "engine/live_stats.h"
+
+#include <utility>
+
+namespace strata::engine {
+
+std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  answer_.reset();
+  if (stopped_) return std::nullopt;
+  wanted_ = true;
+  changed_.wait_for(lock, patience, [this] { return answer_ || stopped_; });
+  wanted_ = false;
+  return std::exchange(answer_, std::nullopt);
+}
+
+void LiveStats::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+void LiveStats::answer(std::string text) {
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_ = false;
+    answer_ = std::move(text);
+  }
+  changed_.notify_all();
+}
+
+}  // namespace strata::engine

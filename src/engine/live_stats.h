@@ -1,0 +1,35 @@
+// Statistics on demand: another thread asks, the step loop answers after its next step. Between the
+// engine, whose state only its own thread may read, and whoever shows a running engine from
+// outside. The loop pays one look at a flag a step.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace strata::engine {
+
+class LiveStats {
+ public:
+  /// From one thread at a time, not the engine's. Nothing where no step ends for so long, or after
+  /// stop().
+  std::optional<std::string> ask(std::chrono::milliseconds patience);
+  /// ask() returns at once from now on.
+  void stop();
+
+  /// For the engine's thread.
+  bool wanted() const { return wanted_.load(std::memory_order_relaxed); }
+  void answer(std::string text);
+
+ private:
+  std::atomic<bool> wanted_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<std::string> answer_;
+  bool stopped_ = false;
+};
+
+}  // namespace strata::engine
