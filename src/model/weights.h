@@ -7,14 +7,17 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/compute_pool.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
 #include "device/device.h"
 #include "model/spec.h"
+#include "model/units.h"
 #include "tensor/pack.h"
 #include "tensor/packed.h"
 
@@ -32,12 +35,12 @@ struct WeightPlan {
   struct Item {
     const TensorSpec* spec = nullptr;  // into ModelSpec::tensors
     const checkpoint::TensorEntry* entry = nullptr;
-    int64_t offset = 0;  // in the weights' memory, bytes
   };
   std::vector<Item> items;  // in the order of ModelSpec::tensors
+  UnitCut cut;              // the same tensors by unit
   tensor::ProductKind kind = tensor::ProductKind::kBf16;
   bool tied_head = false;             // the embedding's memory serves as the head
-  int64_t memory_bytes = 0;           // packed matrices and f32 vectors, aligned
+  int64_t memory_bytes = 0;           // of all units
   int64_t read_bytes = 0;             // from the files
   std::vector<std::string> warnings;  // extra tensors
 };
@@ -63,8 +66,8 @@ struct LayerWeights {
   const float* down_bias = nullptr;
 };
 
-/// All weights of a model in one piece of memory that it owns; pointers stay valid when it is
-/// moved.
+/// The weights of a model, each where its unit lies. Owns `memory`, one piece for all units;
+/// pointers stay valid when it is moved.
 struct Weights {
   tensor::ProductKind kind = tensor::ProductKind::kBf16;
   tensor::PackedMatrix embedding;
@@ -74,6 +77,11 @@ struct Weights {
   device::Buffer memory;
 };
 
+/// Points the places of a unit's tensors (of a tied embedding also the head's) into the unit that
+/// lies, or will lie, at `base`, 64-byte aligned. `weights` must have the plan's layers.
+void bind_unit(Weights& weights, const WeightPlan& plan, const WeightUnit& unit,
+               const std::byte* base);
+
 struct LoadOptions {
   int threads = 2;
   /// Rewrites rows into compute layout; a faster one of the same bytes may take its place.
@@ -81,6 +89,18 @@ struct LoadOptions {
   /// Called now and then from a loading thread, never by two at once: bytes read so far and in all.
   std::function<void(int64_t done, int64_t total)> progress = {};
 };
+
+/// A unit and where it shall lie, 64-byte aligned, with room for its `bytes`.
+struct UnitPlace {
+  const WeightUnit* unit = nullptr;
+  std::byte* base = nullptr;
+};
+
+/// Reads units into memory, re-laid; gaps between tensors stay as they are. `options.threads` is
+/// the pool's. Needs a few hundred KiB per thread. Failures name file, tensor and offset.
+Result<void> load_units(const checkpoint::Checkpoint& checkpoint, const WeightPlan& plan,
+                        std::span<const UnitPlace> places, ComputePool& pool,
+                        const LoadOptions& options = {});
 
 /// Reads every tensor into memory of `device`, which must outlive the weights. Needs the weights'
 /// memory and a few MB per thread. Failures name file, tensor and offset.
