@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <tuple>
 
 #include "base/compute_pool.h"
 #include "model/relay.h"
@@ -15,24 +16,25 @@ namespace {
 
 using checkpoint::Checkpoint;
 
-// Bytes of a staging buffer where one panel is smaller: fits an L2 cache beside the destination
-// lines, and is large enough that a system call's fixed cost does not show.
-constexpr int64_t kStagingBytes = 256 << 10;
 // The progress callback runs at most once for so many bytes.
 constexpr int64_t kProgressBytes = 32 << 20;
 
 class Loader {
  public:
   Loader(const Checkpoint& checkpoint, tensor::ProductKind kind, const LoadOptions& options,
-         std::vector<RowRun> runs)
-      : checkpoint_(checkpoint), kind_(kind), options_(options), runs_(std::move(runs)) {
-    for (const RowRun& run : runs_) total_ += static_cast<int64_t>(run.source_bytes());
+         std::vector<RunPlace> places)
+      : checkpoint_(checkpoint), kind_(kind), options_(options), places_(std::move(places)) {
+    std::ranges::stable_sort(places_, {}, [](const RunPlace& place) {
+      const checkpoint::TensorEntry& entry = *place.run.item->entry;
+      return std::tuple(entry.file, entry.offset, place.run.first_row);
+    });
+    for (const RunPlace& place : places_) total_ += static_cast<int64_t>(place.run.source_bytes());
   }
 
   Result<void> run(ComputePool& pool) {
     staging_.resize(static_cast<size_t>(pool.threads()));
-    pool.run(static_cast<int64_t>(runs_.size()), [&](int64_t run, int thread) {
-      load(runs_[static_cast<size_t>(run)], staging_[static_cast<size_t>(thread)]);
+    pool.run(static_cast<int64_t>(places_.size()), [&](int64_t place, int thread) {
+      load(places_[static_cast<size_t>(place)], staging_[static_cast<size_t>(thread)]);
     });
     if (failure_) return std::unexpected(std::move(*failure_));
     report(total_);
@@ -40,14 +42,15 @@ class Loader {
   }
 
  private:
-  void load(const RowRun& run, std::vector<std::byte>& staging) {
+  void load(const RunPlace& place, std::vector<std::byte>& staging) {
     if (stop_.load(std::memory_order_relaxed)) return;
+    const RowRun& run = place.run;
     const size_t size = run.source_bytes();
     if (staging.size() < size) staging.resize(size);
     const auto read =
         checkpoint_.read(*run.item->entry, run.source_offset(), std::span(staging).first(size));
     if (!read) return stop(read.error());
-    const auto laid = lay_rows(run, kind_, staging.data(), options_.pack);
+    const auto laid = lay_rows(run, kind_, staging.data(), place.to, options_.pack);
     if (!laid) return stop(laid.error());
     const int64_t done = done_.fetch_add(static_cast<int64_t>(size)) + static_cast<int64_t>(size);
     const bool due = done / kProgressBytes != (done - static_cast<int64_t>(size)) / kProgressBytes;
@@ -70,7 +73,7 @@ class Loader {
   const Checkpoint& checkpoint_;
   tensor::ProductKind kind_;
   const LoadOptions& options_;
-  std::vector<RowRun> runs_;
+  std::vector<RunPlace> places_;
   int64_t total_ = 0;
   std::vector<std::vector<std::byte>> staging_;  // one per thread
   std::atomic<bool> stop_ = false;
@@ -82,16 +85,22 @@ class Loader {
 
 }  // namespace
 
+Result<void> load_runs(const Checkpoint& checkpoint, tensor::ProductKind kind,
+                       std::vector<RunPlace> places, ComputePool& pool,
+                       const LoadOptions& options) {
+  return Loader(checkpoint, kind, options, std::move(places)).run(pool);
+}
+
 Result<void> load_units(const Checkpoint& checkpoint, const WeightPlan& plan,
                         std::span<const UnitPlace> places, ComputePool& pool,
                         const LoadOptions& options) {
-  std::vector<RowRun> runs;
+  std::vector<RunPlace> runs;
   for (const UnitPlace& place : places) {
-    const auto of_unit = cut_runs(plan, *place.unit, place.base, kStagingBytes);
-    runs.insert(runs.end(), of_unit.begin(), of_unit.end());
+    for (const RowRun& run : cut_runs(plan, *place.unit, kStagingBytes)) {
+      runs.push_back({run, place.base + run.offset});
+    }
   }
-  sort_by_source(runs);
-  return Loader(checkpoint, plan.kind, options, std::move(runs)).run(pool);
+  return load_runs(checkpoint, plan.kind, std::move(runs), pool, options);
 }
 
 Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,

@@ -47,12 +47,22 @@ bool overflows(const RowRun& run, const std::byte* source) {
   return overflows_f16(source, dtype, run.rows * run.item->spec->cols);
 }
 
-void cut_item(const WeightPlan::Item& item, std::byte* tensor, int64_t staging_bytes,
+void cut_item(const WeightPlan& plan, const UnitItem& unit_item, int64_t source_bytes,
               std::vector<RowRun>& runs) {
-  const int64_t panels = std::max<int64_t>(1, staging_bytes / (row_bytes(item) * tensor::kPanel));
-  const int64_t step = item.spec->is_matrix() ? panels * tensor::kPanel : item.spec->rows;
-  for (int64_t row = 0; row < item.spec->rows; row += step) {
-    runs.push_back({&item, row, std::min(step, item.spec->rows - row), tensor});
+  const WeightPlan::Item& item = plan.items[unit_item.tensor];
+  const TensorSpec& spec = *item.spec;
+  if (!spec.is_matrix()) {
+    runs.push_back({&item, 0, spec.rows, unit_item.offset, unit_item.bytes});
+    return;
+  }
+  const int64_t panels = std::max<int64_t>(1, source_bytes / (row_bytes(item) * tensor::kPanel));
+  const int64_t panel_bytes =
+      unit_item.bytes / (tensor::round_up(spec.rows, tensor::kPanel) / tensor::kPanel);
+  const int64_t step = panels * tensor::kPanel;
+  for (int64_t row = 0; row < spec.rows; row += step) {
+    const int64_t rows = std::min(step, spec.rows - row);
+    runs.push_back({&item, row, rows, unit_item.offset + row / tensor::kPanel * panel_bytes,
+                    tensor::round_up(rows, tensor::kPanel) / tensor::kPanel * panel_bytes});
   }
 }
 
@@ -64,24 +74,14 @@ uint64_t RowRun::source_offset() const {
 
 size_t RowRun::source_bytes() const { return static_cast<size_t>(rows * row_bytes(*item)); }
 
-void sort_by_source(std::vector<RowRun>& runs) {
-  std::ranges::stable_sort(runs, {}, [](const RowRun& run) {
-    return std::pair(run.item->entry->file, run.item->entry->offset);
-  });
-}
-
-std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, std::byte* base,
-                             int64_t staging_bytes) {
+std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, int64_t source_bytes) {
   std::vector<RowRun> runs;
-  for (const UnitItem& item : unit.items) {
-    cut_item(plan.items[item.tensor], base + item.offset, staging_bytes, runs);
-  }
-  sort_by_source(runs);
+  for (const UnitItem& item : unit.items) cut_item(plan, item, source_bytes, runs);
   return runs;
 }
 
 Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::byte* source,
-                      void (*pack)(const tensor::PackArgs&)) {
+                      std::byte* to, void (*pack)(const tensor::PackArgs&)) {
   const TensorSpec& spec = *run.item->spec;
   const DType dtype = run.item->entry->dtype;
   if (kind == tensor::ProductKind::kF16 && overflows(run, source)) {
@@ -89,17 +89,17 @@ Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::by
                 "use --dtype bf16 or f32");
   }
   if (!spec.is_matrix()) {
-    auto* out = reinterpret_cast<float*>(run.tensor);
+    auto* out = reinterpret_cast<float*>(to);
     for (int64_t i = 0; i < spec.rows; i++) out[i] = widen(source, dtype, i);
     return {};
   }
+  // Panels stand one behind the other, so a run of them is a packed matrix by itself.
   pack({.kind = kind,
         .src_dtype = dtype,
         .src = source,
-        .first_row = run.first_row,
         .rows = run.rows,
         .k = spec.cols,
-        .dst = run.tensor});
+        .dst = to});
   return {};
 }
 

@@ -13,29 +13,40 @@
 
 namespace strata::model {
 
-/// Whole panels of a matrix, or a whole vector.
+/// Whole panels of a matrix, or a whole vector: contiguous in the file as in the unit.
 struct RowRun {
   const WeightPlan::Item* item = nullptr;
   int64_t first_row = 0;
   int64_t rows = 0;
-  std::byte* tensor = nullptr;  // start of the tensor in its unit's memory
+  int64_t offset = 0;  // in the unit
+  int64_t bytes = 0;   // there
 
   /// Where the run lies in the item's bytes in the file.
   uint64_t source_offset() const;
   size_t source_bytes() const;
 };
 
-/// The runs of a unit that lies at `base`, about `staging_bytes` of source each (at least a panel),
-/// in file order: reading them one after another reads each file from front to back.
-std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, std::byte* base,
-                             int64_t staging_bytes);
+/// The runs of a unit in its own order, each of about `source_bytes` (but at least a panel).
+std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, int64_t source_bytes);
 
-/// By file, then place in it.
-void sort_by_source(std::vector<RowRun>& runs);
-
-/// Writes the run's place in the unit from its source bytes. kInvalidData naming the tensor where a
-/// finite weight would be infinite as f16. Runs of a tensor may be laid by many threads at once.
+/// Writes the run's `bytes` at `to` from its source bytes. kInvalidData naming the tensor where a
+/// finite weight would be infinite as f16. Runs may be laid by many threads at once.
 Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::byte* source,
-                      void (*pack)(const tensor::PackArgs&));
+                      std::byte* to, void (*pack)(const tensor::PackArgs&));
+
+/// A run and where it shall be laid, 64-byte aligned.
+struct RunPlace {
+  RowRun run;
+  std::byte* to = nullptr;
+};
+
+/// Reads and lays runs through `pool`, in the order of the files. Needs a few hundred KiB per
+/// thread. Failures name file, tensor and offset.
+Result<void> load_runs(const checkpoint::Checkpoint& checkpoint, tensor::ProductKind kind,
+                       std::vector<RunPlace> places, ComputePool& pool, const LoadOptions& options);
+
+/// What runs are cut to: a staging buffer of so many bytes fits an L2 cache beside the destination
+/// lines, and is large enough that a system call's fixed cost does not show.
+inline constexpr int64_t kStagingBytes = 256 << 10;
 
 }  // namespace strata::model
