@@ -19,43 +19,12 @@ using checkpoint::Checkpoint;
 // The progress callback runs at most once for so many bytes.
 constexpr int64_t kProgressBytes = 32 << 20;
 
-class Loader {
+// Counts what threads have done and keeps the first failure.
+class Progress {
  public:
-  Loader(const Checkpoint& checkpoint, tensor::ProductKind kind, const LoadOptions& options,
-         std::vector<RunPlace> places)
-      : checkpoint_(checkpoint), kind_(kind), options_(options), places_(std::move(places)) {
-    std::ranges::stable_sort(places_, {}, [](const RunPlace& place) {
-      const checkpoint::TensorEntry& entry = *place.run.item->entry;
-      return std::tuple(entry.file, entry.offset, place.run.first_row);
-    });
-    for (const RunPlace& place : places_) total_ += static_cast<int64_t>(place.run.source_bytes());
-  }
+  Progress(const LoadOptions& options, int64_t total) : options_(options), total_(total) {}
 
-  Result<void> run(ComputePool& pool) {
-    staging_.resize(static_cast<size_t>(pool.threads()));
-    pool.run(static_cast<int64_t>(places_.size()), [&](int64_t place, int thread) {
-      load(places_[static_cast<size_t>(place)], staging_[static_cast<size_t>(thread)]);
-    });
-    if (failure_) return std::unexpected(std::move(*failure_));
-    report(total_);
-    return {};
-  }
-
- private:
-  void load(const RunPlace& place, std::vector<std::byte>& staging) {
-    if (stop_.load(std::memory_order_relaxed)) return;
-    const RowRun& run = place.run;
-    const size_t size = run.source_bytes();
-    if (staging.size() < size) staging.resize(size);
-    const auto read =
-        checkpoint_.read(*run.item->entry, run.source_offset(), std::span(staging).first(size));
-    if (!read) return stop(read.error());
-    const auto laid = lay_rows(run, kind_, staging.data(), place.to, options_.pack);
-    if (!laid) return stop(laid.error());
-    const int64_t done = done_.fetch_add(static_cast<int64_t>(size)) + static_cast<int64_t>(size);
-    const bool due = done / kProgressBytes != (done - static_cast<int64_t>(size)) / kProgressBytes;
-    if (due) report(done);
-  }
+  bool stopped() const { return stop_.load(std::memory_order_relaxed); }
 
   void stop(const Status& status) {
     const std::lock_guard lock(mutex_);
@@ -63,6 +32,18 @@ class Loader {
     stop_ = true;
   }
 
+  void add(int64_t bytes) {
+    const int64_t done = done_.fetch_add(bytes) + bytes;
+    if (done / kProgressBytes != (done - bytes) / kProgressBytes) report(done);
+  }
+
+  Result<void> finish() {
+    if (failure_) return std::unexpected(std::move(*failure_));
+    report(total_);
+    return {};
+  }
+
+ private:
   void report(int64_t done) {
     if (!options_.progress) return;
     const std::lock_guard lock(mutex_);
@@ -70,17 +51,91 @@ class Loader {
     options_.progress(reported_, total_);
   }
 
-  const Checkpoint& checkpoint_;
-  tensor::ProductKind kind_;
   const LoadOptions& options_;
-  std::vector<RunPlace> places_;
-  int64_t total_ = 0;
-  std::vector<std::vector<std::byte>> staging_;  // one per thread
+  int64_t total_;
   std::atomic<bool> stop_ = false;
   std::atomic<int64_t> done_ = 0;
   std::mutex mutex_;
   int64_t reported_ = 0;
   std::optional<Status> failure_;
+};
+
+int64_t source_bytes(const std::vector<RunPlace>& places) {
+  int64_t total = 0;
+  for (const RunPlace& place : places) total += static_cast<int64_t>(place.run.source_bytes());
+  return total;
+}
+
+class Loader {
+ public:
+  Loader(const Checkpoint& checkpoint, tensor::ProductKind kind, const LoadOptions& options,
+         std::vector<RunPlace> places)
+      : checkpoint_(checkpoint),
+        kind_(kind),
+        options_(options),
+        places_(std::move(places)),
+        progress_(options, source_bytes(places_)) {
+    std::ranges::stable_sort(places_, {}, [](const RunPlace& place) {
+      const checkpoint::TensorEntry& entry = *place.run.item->entry;
+      return std::tuple(entry.file, entry.offset, place.run.first_row);
+    });
+  }
+
+  Result<void> run(ComputePool& pool) {
+    staging_.resize(static_cast<size_t>(pool.threads()));
+    pool.run(static_cast<int64_t>(places_.size()), [&](int64_t place, int thread) {
+      load(places_[static_cast<size_t>(place)], staging_[static_cast<size_t>(thread)]);
+    });
+    return progress_.finish();
+  }
+
+ private:
+  void load(const RunPlace& place, std::vector<std::byte>& staging) {
+    if (progress_.stopped()) return;
+    const size_t size = place.run.source_bytes();
+    if (staging.size() < size) staging.resize(size);
+    const auto read = checkpoint_.read(*place.run.item->entry, place.run.source_offset(),
+                                       std::span(staging).first(size));
+    if (!read) return progress_.stop(read.error());
+    const auto laid = lay_rows(place.run, kind_, staging.data(), place.to, options_.pack);
+    if (!laid) return progress_.stop(laid.error());
+    progress_.add(static_cast<int64_t>(size));
+  }
+
+  const Checkpoint& checkpoint_;
+  tensor::ProductKind kind_;
+  const LoadOptions& options_;
+  std::vector<RunPlace> places_;
+  std::vector<std::vector<std::byte>> staging_;  // one per thread
+  Progress progress_;
+};
+
+// A unit is one thread's work, since its checksum goes from its first byte to its last.
+class PackLoader {
+ public:
+  PackLoader(const checkpoint::PackFile& pack, const WeightPlan& plan,
+             std::span<const UnitPlace> places, const LoadOptions& options)
+      : pack_(pack), places_(places), progress_(options, plan.read_bytes) {}
+
+  Result<void> run(ComputePool& pool) {
+    pool.run(static_cast<int64_t>(places_.size()),
+             [&](int64_t unit, int) { load(static_cast<size_t>(unit)); });
+    return progress_.finish();
+  }
+
+ private:
+  void load(size_t unit) {
+    if (progress_.stopped()) return;
+    const UnitPlace& place = places_[unit];
+    const auto read =
+        pack_.read_unit(unit, {place.base, static_cast<size_t>(place.unit->padded_bytes)},
+                        [&](int64_t bytes) { progress_.add(bytes); });
+    if (!read) progress_.stop(read.error());
+  }
+
+  const checkpoint::PackFile& pack_;
+  std::span<const UnitPlace> places_;
+  Progress progress_;
 };
 
 }  // namespace
@@ -104,7 +159,7 @@ Result<void> load_units(const Checkpoint& checkpoint, const WeightPlan& plan,
 }
 
 Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
-                             const Checkpoint& checkpoint, const WeightPlan& plan,
+                             const WeightFiles& files, const WeightPlan& plan,
                              const LoadOptions& options) {
   Weights weights;
   weights.kind = plan.kind;
@@ -116,7 +171,11 @@ Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
     places.push_back({&unit, weights.memory.data() + unit.offset});
     bind_unit(weights, plan, unit, places.back().base);
   }
-  TRY(load_units(checkpoint, plan, places, *pool, options));
+  if (files.pack != nullptr) {
+    TRY(PackLoader(*files.pack, plan, places, options).run(*pool));
+  } else {
+    TRY(load_units(*files.checkpoint, plan, places, *pool, options));
+  }
   return weights;
 }
 

@@ -15,6 +15,7 @@
 #include "base/compute_pool.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/pack_file.h"
 #include "device/device.h"
 #include "model/spec.h"
 #include "model/units.h"
@@ -29,12 +30,12 @@ enum class WeightDtype : uint8_t { kAuto, kF32, kF16, kBF16 };
 
 Result<WeightDtype> parse_weight_dtype(std::string_view name);
 
-/// A spec's tensors found in a checkpoint and the memory that they will take. Valid while the
-/// checkpoint lives.
+/// A spec's tensors found in a checkpoint or a pack and the memory that they will take. Valid while
+/// that lives.
 struct WeightPlan {
   struct Item {
-    const TensorSpec* spec = nullptr;  // into ModelSpec::tensors
-    const checkpoint::TensorEntry* entry = nullptr;
+    const TensorSpec* spec = nullptr;                // into ModelSpec::tensors
+    const checkpoint::TensorEntry* entry = nullptr;  // null: the tensor lies in a pack
   };
   std::vector<Item> items;  // in the order of ModelSpec::tensors
   UnitCut cut;              // the same tensors by unit
@@ -49,6 +50,16 @@ struct WeightPlan {
 /// found, expected) at once. `spec` and `checkpoint` must outlive the plan.
 Result<WeightPlan> bind_weights(const ModelSpec& spec, const checkpoint::Checkpoint& checkpoint,
                                 WeightDtype dtype);
+
+/// The same for a pack, which holds its units as they lie in memory. kInvalidArgument where `dtype`
+/// is another than the pack's, kUnsupported where the pack has another layout, kInvalidData where
+/// it does not hold the spec's tensors. `spec` and `pack` must outlive the plan.
+Result<WeightPlan> bind_pack(const ModelSpec& spec, const checkpoint::PackFile& pack,
+                             WeightDtype dtype);
+
+/// What a pack of these weights says of itself, but for its documents; units count their offsets
+/// from the first one.
+checkpoint::PackContents describe_pack(const WeightPlan& plan, uint64_t fingerprint);
 
 struct LayerWeights {
   const float* attention_norm = nullptr;  // f32 vectors; null where the spec has none
@@ -102,10 +113,19 @@ Result<void> load_units(const checkpoint::Checkpoint& checkpoint, const WeightPl
                         std::span<const UnitPlace> places, ComputePool& pool,
                         const LoadOptions& options = {});
 
+/// Where a model's weights are read from: one of the two, which must outlive it.
+struct WeightFiles {
+  WeightFiles(const checkpoint::Checkpoint& folder) : checkpoint(&folder) {}
+  WeightFiles(const checkpoint::PackFile& file) : pack(&file) {}
+
+  const checkpoint::Checkpoint* checkpoint = nullptr;
+  const checkpoint::PackFile* pack = nullptr;
+};
+
 /// Reads every tensor into memory of `device`, which must outlive the weights. Needs the weights'
 /// memory and a few MB per thread. Failures name file, tensor and offset.
 Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
-                             const checkpoint::Checkpoint& checkpoint, const WeightPlan& plan,
+                             const WeightFiles& files, const WeightPlan& plan,
                              const LoadOptions& options = {});
 
 }  // namespace strata::model
