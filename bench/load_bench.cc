@@ -31,10 +31,20 @@ struct Piece {
   int64_t at;  // in the memory
 };
 
-std::vector<Piece> cut(const checkpoint::Checkpoint& checkpoint, int64_t& total) {
+std::vector<const ReadableFile*> files_of(const OpenedModel& opened) {
+  const model::WeightFiles from = opened.files();
+  if (from.pack != nullptr) return {&from.pack->file()};
+  std::vector<const ReadableFile*> files;
+  for (size_t i = 0; i < from.checkpoint->file_count(); i++) {
+    files.push_back(&from.checkpoint->file(i));
+  }
+  return files;
+}
+
+std::vector<Piece> cut(const std::vector<const ReadableFile*>& files, int64_t& total) {
   std::vector<Piece> pieces;
-  for (size_t i = 0; i < checkpoint.file_count(); i++) {
-    const ReadableFile& file = checkpoint.file(i);
+  for (const ReadableFile* each : files) {
+    const ReadableFile& file = *each;
     for (uint64_t offset = 0; offset < file.size(); offset += kPiece) {
       const auto bytes = static_cast<size_t>(std::min<uint64_t>(kPiece, file.size() - offset));
       pieces.push_back({&file, offset, bytes, total});
@@ -48,9 +58,9 @@ double seconds_since(int64_t start) {
   return static_cast<double>(real_env().now_ns() - start) * 1e-9;
 }
 
-Result<double> plain_seconds(const checkpoint::Checkpoint& checkpoint, ComputePool& pool) {
+Result<double> plain_seconds(const std::vector<const ReadableFile*>& files, ComputePool& pool) {
   int64_t total = 0;
-  const std::vector<Piece> pieces = cut(checkpoint, total);
+  const std::vector<Piece> pieces = cut(files, total);
   device::CpuDevice device;
   const int64_t start = real_env().now_ns();
   const device::Buffer memory = TRY(device.allocate(total));
@@ -67,7 +77,7 @@ Result<double> load_seconds(const OpenedModel& opened, const model::LoadOptions&
   device::CpuDevice device;
   const int64_t start = real_env().now_ns();
   const model::Weights weights =
-      TRY(model::load_weights(device, opened.spec(), opened.checkpoint(), opened.plan(), options));
+      TRY(model::load_weights(device, opened.spec(), opened.files(), opened.plan(), options));
   return seconds_since(start);
 }
 
@@ -77,11 +87,12 @@ Result<void> run(const std::string& folder, int repeats) {
   const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const model::LoadOptions options{.threads = threads, .pack = table.pack};
   const auto pool = TRY(ComputePool::create(threads));
-  const double gb = static_cast<double>(opened->checkpoint().total_bytes()) * 1e-9;
-  TRY(plain_seconds(opened->checkpoint(), *pool));  // into the page cache
+  const double gb = static_cast<double>(opened->plan().read_bytes) * 1e-9;
+  const auto files = files_of(*opened);
+  TRY(plain_seconds(files, *pool));  // into the page cache
   std::vector<double> ratios, plain_rates, load_rates;
   for (int repeat = 0; repeat < repeats; repeat++) {
-    const double plain = TRY(plain_seconds(opened->checkpoint(), *pool));
+    const double plain = TRY(plain_seconds(files, *pool));
     const double load = TRY(load_seconds(*opened, options));
     ratios.push_back(plain / load);
     plain_rates.push_back(gb / plain);

@@ -84,7 +84,7 @@ if(STRATA_TESTS)
   endif()
 endif()
 
-# fmt and nlohmann_json are header-only here, so that the portable subset needs no library of the target's.
+# fmt, nlohmann_json and xxHash are header-only here, so that the portable subset needs no library of the target's.
 add_library(strata_headers INTERFACE)
 if(CMAKE_CROSSCOMPILING)
   # The host's architecture-independent headers, without the rest of /usr/include.
@@ -93,6 +93,7 @@ if(CMAKE_CROSSCOMPILING)
   foreach(folder fmt nlohmann)
     file(CREATE_LINK /usr/include/${folder} ${STAGE}/${folder} SYMBOLIC)
   endforeach()
+  file(CREATE_LINK /usr/include/xxhash.h ${STAGE}/xxhash.h SYMBOLIC)
   target_include_directories(strata_headers SYSTEM INTERFACE ${STAGE})
   target_compile_definitions(strata_headers INTERFACE FMT_HEADER_ONLY=1)
 else()

@@ -28,13 +28,12 @@ struct Inspection {
   const model::WeightPlan& plan() const { return opened.plan(); }
   bool has_tokenizer() const { return opened.documents().tokenizer.has_value(); }
   size_t chat_templates() const { return opened.documents().chat_templates.size(); }
-  int64_t file_bytes() const { return static_cast<int64_t>(opened.checkpoint().total_bytes()); }
+  const checkpoint::PackFile* pack() const { return opened.files().pack; }
+  int64_t file_bytes() const {
+    return static_cast<int64_t>(pack() != nullptr ? pack()->file().size()
+                                                  : opened.files().checkpoint->total_bytes());
+  }
 };
-
-std::string_view kind_name(tensor::ProductKind kind) {
-  static constexpr std::array<std::string_view, tensor::kProductKinds> kNames{"bf16", "f16", "f32"};
-  return kNames[static_cast<size_t>(kind)];
-}
 
 struct PartBytes {
   std::string_view name;
@@ -48,7 +47,6 @@ std::array<PartBytes, 5> bytes_by_part(const model::WeightPlan& plan) {
       {{"embedding", 0}, {"head", 0}, {"attention", 0}, {"mlp", 0}, {"norms and biases", 0}}};
   for (const auto& item : plan.items) {
     const model::TensorSpec& spec = *item.spec;
-    if (item.entry == nullptr) continue;
     if (!spec.is_matrix()) {
       parts[4].bytes += spec.rows * 4;
       continue;
@@ -131,12 +129,33 @@ void print_spec(const Inspection& found) {
                         : std::string("no tokenizer: works with ids only"));
 }
 
+std::string files_line(const Inspection& found) {
+  const std::string bytes = format_bytes(found.file_bytes());
+  if (found.pack() == nullptr) {
+    return fmt::format("{} of safetensors, {} of tensors",
+                       found.opened.files().checkpoint->file_count(), bytes);
+  }
+  return fmt::format("a pack of {}, {} units at multiples of {} KiB", bytes,
+                     found.pack()->units().size(), found.pack()->contents().alignment / 1024);
+}
+
+// What a pack says of itself; null for a folder.
+Json pack_json(const Inspection& found) {
+  if (found.pack() == nullptr) return nullptr;
+  const checkpoint::PackContents& contents = found.pack()->contents();
+  return {{"version", checkpoint::kPackVersion},
+          {"layout", contents.layout},
+          {"numerics", contents.numerics},
+          {"tensor_parallel", contents.tensor_parallel},
+          {"fingerprint", fmt::format("{:016x}", contents.fingerprint)},
+          {"alignment", contents.alignment},
+          {"units", contents.units.size()}};
+}
+
 void print_bytes(const Inspection& found) {
-  print_row("files",
-            fmt::format("{} of safetensors, {} of tensors", found.opened.checkpoint().file_count(),
-                        format_bytes(found.file_bytes())));
+  print_row("files", files_line(found));
   print_row("weights", fmt::format("{} as {}", format_bytes(found.plan().memory_bytes),
-                                   kind_name(found.plan().kind)));
+                                   tensor::product_kind_name(found.plan().kind)));
   for (const PartBytes& part : bytes_by_part(found.plan())) {
     if (part.bytes != 0) print_row("", fmt::format("{} {}", part.name, format_bytes(part.bytes)));
   }
@@ -200,8 +219,9 @@ Json to_json(const Inspection& found) {
               {"vocab", spec.vocab},
               {"tied_head", found.plan().tied_head},
               {"max_position", spec.max_position},
-              {"format", std::string(kind_name(found.plan().kind))},
+              {"format", std::string(tensor::product_kind_name(found.plan().kind))},
               {"file_bytes", found.file_bytes()},
+              {"pack", pack_json(found)},
               {"weight_bytes", found.plan().memory_bytes},
               {"weight_bytes_by_part", parts},
               {"kv_groups", groups},

@@ -43,7 +43,7 @@ Result<void> NpyWriter::append(std::span<const float> rows) {
 
 Result<void> NpyWriter::finish() {
   const std::string final_header = header(rows_, columns_);
-  TRY(file_->overwrite_at(0, std::as_bytes(std::span(final_header))));
+  TRY(file_->write_at(0, std::as_bytes(std::span(final_header))));
   return file_->close();
 }
 

@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +127,11 @@ class PosixReadable : public ReadableFile {
     return {};
   }
 
+  void drop_cached(uint64_t offset, uint64_t bytes) const override {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    POSIX_FADV_DONTNEED);
+  }
+
  private:
   Descriptor fd_;
   uint64_t size_;
@@ -144,7 +151,7 @@ class PosixWritable : public WritableFile {
     return {};
   }
 
-  Result<void> overwrite_at(uint64_t offset, std::span<const std::byte> data) override {
+  Result<void> write_at(uint64_t offset, std::span<const std::byte> data) override {
     while (!data.empty()) {
       const ssize_t put = ::pwrite(fd_.get(), data.data(), std::min(data.size(), kMaxTransfer),
                                    static_cast<off_t>(offset));
@@ -154,6 +161,28 @@ class PosixWritable : public WritableFile {
       offset += static_cast<uint64_t>(put);
     }
     return {};
+  }
+
+  Result<void> flush_range(uint64_t offset, uint64_t bytes) override {
+    return sync_range(offset, bytes, SYNC_FILE_RANGE_WRITE);
+  }
+
+  Result<void> drop_cached(uint64_t offset, uint64_t bytes) override {
+    constexpr unsigned kWrittenBack =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    TRY(sync_range(offset, bytes, kWrittenBack));
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    POSIX_FADV_DONTNEED);
+    return {};
+  }
+
+  Result<void> lock() override {
+    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+    if (errno == EWOULDBLOCK) {
+      return fail(Code::kBusy, path_ + ": another process is writing it", {}, {},
+                  "wait for it, or choose another name");
+    }
+    return fail_errno(path_, errno);
   }
 
   Result<void> sync() override {
@@ -169,6 +198,16 @@ class PosixWritable : public WritableFile {
   }
 
  private:
+  // Where a file system cannot write back a range, sync() does it all.
+  Result<void> sync_range(uint64_t offset, uint64_t bytes, unsigned flags) {
+    if (::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                          flags) == 0 ||
+        errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL) {
+      return {};
+    }
+    return fail_errno(path_, errno);
+  }
+
   std::string path_;
   Descriptor fd_;
 };
@@ -244,6 +283,23 @@ class RealEnv : public Env {
     return {};
   }
 
+  Result<void> rename_file(const std::string& from, const std::string& to) override {
+    TRY(check_path(from));
+    TRY(check_path(to));
+    if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno(to, errno);
+    const std::string folder = parent_path(to);
+    const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() < 0 || ::fsync(fd.get()) != 0) return fail_errno(folder, errno);
+    return {};
+  }
+
+  Result<uint64_t> free_disk_bytes(const std::string& folder) override {
+    TRY(check_path(folder));
+    struct statvfs info;
+    if (::statvfs(folder.c_str(), &info) != 0) return fail_errno(folder, errno);
+    return uint64_t{info.f_bavail} * info.f_frsize;
+  }
+
   std::optional<std::string> get_env(const std::string& name) override {
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;
@@ -297,6 +353,12 @@ Result<std::string> Env::read_small_file(const std::string& path, uint64_t max_b
 Env& real_env() {
   static RealEnv env;
   return env;
+}
+
+std::string parent_path(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 std::string join_path(std::string_view folder, std::string_view name) {

@@ -27,18 +27,26 @@ class ReadableFile {
   /// Fills all of `out` from `offset` (bytes), or fails: kIo for a refused read, kInvalidData where
   /// the file ends early.
   virtual Result<void> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
+  /// Lets the page cache forget the whole pages of a range, which are charged to who read them.
+  virtual void drop_cached(uint64_t, uint64_t) const {}
 };
 
-/// A file being written from front to back by one thread. Destruction closes without reporting:
-/// call close().
+/// A file being written by one thread, from front to back or by offsets. Destruction closes without
+/// reporting: call close().
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
-  /// Writes all of `data` or fails; a full disk is kIo and says so.
+  /// Writes all of `data` behind what was written or fails; a full disk is kIo and says so.
   virtual Result<void> write(std::span<const std::byte> data) = 0;
-  /// Replaces bytes that were written before (a header whose counts are known at the end); not for
-  /// files opened to append.
-  virtual Result<void> overwrite_at(uint64_t offset, std::span<const std::byte> data) = 0;
+  /// Writes over bytes that are there, or behind the end; not for files opened to append.
+  virtual Result<void> write_at(uint64_t offset, std::span<const std::byte> data) = 0;
+  /// Starts to bring a range to the disk, and returns.
+  virtual Result<void> flush_range(uint64_t offset, uint64_t bytes) = 0;
+  /// Returns once the range has been written back, and lets the page cache forget it. Only sync()
+  /// promises that it survives a power failure.
+  virtual Result<void> drop_cached(uint64_t offset, uint64_t bytes) = 0;
+  /// Until it is closed no other process can lock the file; kBusy where one has.
+  virtual Result<void> lock() = 0;
   /// Returns once the data is on the disk.
   virtual Result<void> sync() = 0;
   /// Reports errors that the operating system delayed; further writes fail.
@@ -47,7 +55,8 @@ class WritableFile {
   Result<void> write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
 };
 
-enum class WriteMode { kTruncate, kAppend };
+/// kKeep: what is there stays; write_at() changes it.
+enum class WriteMode { kTruncate, kAppend, kKeep };
 
 /// Thread-safe. Every Status starts with the path it was asked for.
 class Env {
@@ -76,6 +85,11 @@ class Env {
   virtual Result<std::string> read_system_file(const std::string& path) = 0;
   /// Cuts a file to its first `bytes`; there must be as many.
   virtual Result<void> truncate_file(const std::string& path, uint64_t bytes) = 0;
+  /// Gives a file another name in the same file system, in place of what has that name; done for
+  /// good when it returns.
+  virtual Result<void> rename_file(const std::string& from, const std::string& to) = 0;
+  /// Bytes that may still be written to the file system which holds the folder.
+  virtual Result<uint64_t> free_disk_bytes(const std::string& folder) = 0;
   /// Monotonic clock, nanoseconds since an arbitrary start.
   virtual int64_t now_ns() = 0;
   /// Wall clock, seconds since 1970; only for what people and other programs read.
@@ -88,6 +102,9 @@ class Env {
 
 /// The operating system's files, clock and environment; lives for ever.
 Env& real_env();
+
+/// What a path says before its last slash: "." where it has none.
+std::string parent_path(const std::string& path);
 
 /// "folder/name" without doubling the slash.
 std::string join_path(std::string_view folder, std::string_view name);

@@ -60,6 +60,47 @@ TEST_F(EnvTest, AppendKeepsAndTruncateReplaces) {
   EXPECT_EQ(*env_.read_small_file(path("a"), 100), "x");
 }
 
+TEST_F(EnvTest, KeptFilesAreChangedByOffset) {
+  put("a", "one two");
+  auto file = env_.open_writable(path("a"), WriteMode::kKeep);
+  const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
+  ASSERT_TRUE(file && (*file)->write_at(4, bytes("2.0")) && (*file)->write_at(9, bytes("3")));
+  ASSERT_TRUE((*file)->flush_range(0, 10) && (*file)->drop_cached(0, 10) && (*file)->close());
+  EXPECT_EQ(*env_.read_small_file(path("a"), 100), std::string("one 2.0\0\0"
+                                                               "3",
+                                                               10));
+}
+
+TEST_F(EnvTest, ALockedFileIsBusyUntilItIsClosed) {
+  auto first = env_.open_writable(put("a", "x"), WriteMode::kKeep);
+  auto second = env_.open_writable(path("a"), WriteMode::kKeep);
+  ASSERT_TRUE(first && second && (*first)->lock());
+  const auto refused = (*second)->lock();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kBusy);
+  EXPECT_NE(refused.error().message().find(path("a")), std::string::npos);
+  ASSERT_TRUE((*first)->close());
+  EXPECT_TRUE((*second)->lock());
+}
+
+TEST_F(EnvTest, RenamingReplaces) {
+  put("a", "new");
+  put("b", "old");
+  ASSERT_TRUE(env_.rename_file(path("a"), path("b")));
+  EXPECT_FALSE(env_.exists(path("a")));
+  EXPECT_EQ(*env_.read_small_file(path("b"), 100), "new");
+  EXPECT_EQ(env_.rename_file(path("a"), path("b")).error().code, Code::kNotFound);
+  EXPECT_EQ(*env_.read_small_file(path("b"), 100), "new");
+}
+
+TEST_F(EnvTest, FreeSpaceIsThatOfTheFolder) {
+  const auto free = env_.free_disk_bytes(folder_);
+  ASSERT_TRUE(free);
+  EXPECT_GT(*free, 0u);
+  EXPECT_LT(*free, uint64_t{1} << 60);
+  EXPECT_FALSE(env_.free_disk_bytes(path("missing")));
+}
+
 TEST_F(EnvTest, WritingAfterCloseFails) {
   auto file = env_.open_writable(path("a"), WriteMode::kTruncate);
   ASSERT_TRUE(file && (*file)->close());
@@ -268,6 +309,12 @@ TEST_F(EnvTest, FaultEnvOverridesVariables) {
   EXPECT_EQ(env.get_env("HOME"), "/nowhere");
   env.set_env("HOME", std::nullopt);
   EXPECT_EQ(env.get_env("HOME"), std::nullopt);
+}
+
+TEST(ParentPath, WhatStandsBeforeTheLastSlash) {
+  EXPECT_EQ(parent_path("a/b/c"), "a/b");
+  EXPECT_EQ(parent_path("/c"), "/");
+  EXPECT_EQ(parent_path("c"), ".");
 }
 
 TEST(JoinPath, OneSlash) {

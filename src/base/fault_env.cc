@@ -32,6 +32,10 @@ class FaultReadable : public ReadableFile {
     return inner_->read_at(offset, out);
   }
 
+  void drop_cached(uint64_t offset, uint64_t bytes) const override {
+    inner_->drop_cached(offset, bytes);
+  }
+
  private:
   FaultEnv& env_;
   std::unique_ptr<ReadableFile> inner_;
@@ -42,13 +46,30 @@ class FaultWritable : public WritableFile {
   FaultWritable(FaultEnv& env, std::string path, std::unique_ptr<WritableFile> inner)
       : env_(env), path_(std::move(path)), inner_(std::move(inner)) {}
 
+  // A disk that fills up takes a part of what is written.
   Result<void> write(std::span<const std::byte> data) override {
-    TRY(check());
-    return inner_->write(data);
+    if (env_.hit(Kind::kError)) return injected(path_);
+    if (!env_.hit(Kind::kNoSpace)) return inner_->write(data);
+    TRY(inner_->write(data.first(data.size() / 2)));
+    return disk_full(path_);
   }
-  Result<void> overwrite_at(uint64_t offset, std::span<const std::byte> data) override {
+  Result<void> write_at(uint64_t offset, std::span<const std::byte> data) override {
+    if (env_.hit(Kind::kError)) return injected(path_);
+    if (!env_.hit(Kind::kNoSpace)) return inner_->write_at(offset, data);
+    TRY(inner_->write_at(offset, data.first(data.size() / 2)));
+    return disk_full(path_);
+  }
+  Result<void> flush_range(uint64_t offset, uint64_t bytes) override {
     TRY(check());
-    return inner_->overwrite_at(offset, data);
+    return inner_->flush_range(offset, bytes);
+  }
+  Result<void> drop_cached(uint64_t offset, uint64_t bytes) override {
+    TRY(check());
+    return inner_->drop_cached(offset, bytes);
+  }
+  Result<void> lock() override {
+    if (env_.hit(Kind::kError)) return injected(path_);
+    return inner_->lock();
   }
   Result<void> sync() override {
     TRY(check());
@@ -132,6 +153,16 @@ Result<std::string> FaultEnv::read_system_file(const std::string& path) {
 Result<void> FaultEnv::truncate_file(const std::string& path, uint64_t bytes) {
   if (hit(FaultPlan::Kind::kError)) return injected(path);
   return inner_.truncate_file(path, bytes);
+}
+
+Result<void> FaultEnv::rename_file(const std::string& from, const std::string& to) {
+  if (hit(FaultPlan::Kind::kError)) return injected(to);
+  return inner_.rename_file(from, to);
+}
+
+Result<uint64_t> FaultEnv::free_disk_bytes(const std::string& folder) {
+  if (hit(FaultPlan::Kind::kError)) return injected(folder);
+  return inner_.free_disk_bytes(folder);
 }
 
 int64_t FaultEnv::now_ns() { return inner_.now_ns(); }

@@ -13,7 +13,7 @@ struct FaultPlan {
   enum class Kind {
     kError,      // any call: EIO
     kShortRead,  // reads: half of the bytes, then the error of a file that ended early
-    kNoSpace,    // writes, syncs and closes: ENOSPC
+    kNoSpace,    // writes (half of the bytes are written), syncs and closes: ENOSPC
   };
   Kind kind = Kind::kError;
   int64_t fail_call =
@@ -45,6 +45,8 @@ class FaultEnv : public Env {
   std::optional<std::string> get_env(const std::string& name) override;
   Result<std::string> read_system_file(const std::string& path) override;
   Result<void> truncate_file(const std::string& path, uint64_t bytes) override;
+  Result<void> rename_file(const std::string& from, const std::string& to) override;
+  Result<uint64_t> free_disk_bytes(const std::string& folder) override;
   int64_t now_ns() override;
   int64_t unix_time_s() override;
 

@@ -16,61 +16,62 @@ constexpr uint64_t kMaxTemplateBytes = 1 << 20;
 constexpr size_t kMaxTokenizerConfigValues = 280'000;  // eight for each added token
 constexpr size_t kMaxTemplates = 64;
 
+constexpr std::string_view kConfig = "config.json";
 constexpr std::string_view kTemplateFile = "chat_template.jinja";
 constexpr std::string_view kTemplateFolder = "additional_chat_templates";
 constexpr std::string_view kTemplateEnding = ".jinja";
 constexpr std::string_view kTokenizerConfig = "tokenizer_config.json";
 
-class DocumentReader {
- public:
-  DocumentReader(Env& env, const std::string& folder, std::vector<std::string> names)
-      : env_(env), folder_(folder), names_(std::move(names)) {}
+Result<void> check_size(const std::string& name, uint64_t bytes, uint64_t max_bytes) {
+  if (bytes <= max_bytes) return {};
+  return fail(Code::kResourceLimit, name + ": file size", std::to_string(bytes) + " bytes",
+              "at most " + std::to_string(max_bytes));
+}
 
-  bool has(std::string_view name) const { return std::ranges::binary_search(names_, name); }
+bool is_template_file(std::string_view name) {
+  return name.starts_with(kTemplateFolder) && name.ends_with(kTemplateEnding) &&
+         name.size() > kTemplateFolder.size() + 1 + kTemplateEnding.size() &&
+         name[kTemplateFolder.size()] == '/';
+}
 
-  Result<std::string> required(const std::string& name, uint64_t max_bytes) {
-    const std::string path = TRY(path_in_folder(env_, folder_, name));
-    auto text = env_.read_small_file(path, max_bytes);
-    if (text) return text;
-    return std::unexpected(named_in_folder(std::move(text).error(), path, name));
+// 0: no file of that name is read.
+uint64_t max_bytes_of(std::string_view name) {
+  if (name == kConfig || name == "generation_config.json" || name == "special_tokens_map.json") {
+    return kMaxConfigBytes;
   }
+  if (name == "tokenizer.json") return kMaxTokenizerBytes;
+  if (name == kTokenizerConfig) return kMaxTokenizerConfigBytes;
+  return name == kTemplateFile || is_template_file(name) ? kMaxTemplateBytes : 0;
+}
 
-  // A listed name whose link leads nowhere is an incomplete download, hence an error.
-  Result<std::optional<std::string>> optional(const std::string& name, uint64_t max_bytes) {
-    if (!has(name)) return std::nullopt;
-    return TRY(required(name, max_bytes));
+Result<void> check_room(size_t templates) {
+  if (templates < kMaxTemplates) return {};
+  return fail(Code::kResourceLimit, "number of chat templates",
+              "more than " + std::to_string(kMaxTemplates));
+}
+
+Result<NamedDocument> read_document(Env& env, const std::string& folder, const std::string& name) {
+  const std::string path = TRY(path_in_folder(env, folder, name));
+  auto text = env.read_small_file(path, max_bytes_of(name));
+  if (text) return NamedDocument{name, std::move(*text)};
+  return std::unexpected(named_in_folder(std::move(text).error(), path, name));
+}
+
+// The template files among the documents.
+Result<std::vector<ChatTemplateSource>> template_files(std::vector<NamedDocument>& files) {
+  std::vector<ChatTemplateSource> templates;
+  for (NamedDocument& file : files) {
+    if (file.name != kTemplateFile && !is_template_file(file.name)) continue;
+    TRY(check_room(templates.size()));
+    const size_t start = kTemplateFolder.size() + 1;
+    const std::string name =
+        file.name == kTemplateFile
+            ? "default"
+            : file.name.substr(start, file.name.size() - start - kTemplateEnding.size());
+    templates.push_back({name, std::move(file.text), file.name});
   }
-
-  Result<std::vector<ChatTemplateSource>> template_files() {
-    std::vector<ChatTemplateSource> templates;
-    if (has(kTemplateFile)) {
-      const std::string name(kTemplateFile);
-      std::string text = TRY(required(name, kMaxTemplateBytes));
-      templates.push_back({"default", std::move(text), name});
-    }
-    if (!has(kTemplateFolder)) return templates;
-    for (const std::string& name : TRY(env_.list_directory(join_path(folder_, kTemplateFolder)))) {
-      if (!name.ends_with(kTemplateEnding)) continue;
-      TRY(check_room(templates));
-      const std::string file = join_path(kTemplateFolder, name);
-      std::string text = TRY(required(file, kMaxTemplateBytes));
-      const size_t stem = name.size() - kTemplateEnding.size();
-      templates.push_back({name.substr(0, stem), std::move(text), file});
-    }
-    return templates;
-  }
-
-  static Result<void> check_room(const std::vector<ChatTemplateSource>& templates) {
-    if (templates.size() < kMaxTemplates) return {};
-    return fail(Code::kResourceLimit, "number of chat templates",
-                "more than " + std::to_string(kMaxTemplates));
-  }
-
- private:
-  Env& env_;
-  const std::string& folder_;
-  std::vector<std::string> names_;  // sorted
-};
+  return templates;
+}
 
 Result<ChatTemplateSource> checked_template(std::string name, std::string text) {
   if (text.size() > kMaxTemplateBytes) {
@@ -90,7 +91,7 @@ Result<std::vector<ChatTemplateSource>> templates_of(const Json& config) {
     return templates;
   }
   for (const Json& row : *TRY(get_array(config, "chat_template"))) {
-    TRY(DocumentReader::check_room(templates));
+    TRY(check_room(templates.size()));
     std::string name = TRY(get_string(row, "name"));
     std::string text = TRY(get_string(row, "template"));
     if (std::ranges::find(templates, name, &ChatTemplateSource::name) != templates.end()) {
@@ -101,9 +102,9 @@ Result<std::vector<ChatTemplateSource>> templates_of(const Json& config) {
   return templates;
 }
 
-Result<std::vector<ChatTemplateSource>> find_templates(DocumentReader& reader,
+Result<std::vector<ChatTemplateSource>> find_templates(std::vector<NamedDocument>& files,
                                                        const ModelDocuments& documents) {
-  auto templates = TRY(reader.template_files());
+  auto templates = TRY(template_files(files));
   if (templates.empty() && documents.tokenizer_config) {
     const Json config = TRY(parse_json_object(
         *documents.tokenizer_config, kTokenizerConfig,
@@ -116,20 +117,42 @@ Result<std::vector<ChatTemplateSource>> find_templates(DocumentReader& reader,
 
 }  // namespace
 
-Result<ModelDocuments> read_model_documents(Env& env, const ModelSource& source) {
-  DocumentReader reader(env, source.folder, TRY(env.list_directory(source.folder)));
-  if (!reader.has("config.json")) {
+Result<std::vector<NamedDocument>> read_document_files(Env& env, const ModelSource& source) {
+  std::vector<std::string> names = TRY(env.list_directory(source.folder));
+  if (std::ranges::binary_search(names, kTemplateFolder)) {
+    for (const std::string& name :
+         TRY(env.list_directory(join_path(source.folder, kTemplateFolder)))) {
+      names.push_back(join_path(kTemplateFolder, name));
+    }
+  }
+  std::vector<NamedDocument> files;
+  size_t templates = 0;
+  for (const std::string& name : names) {
+    if (max_bytes_of(name) == 0) continue;
+    if (is_template_file(name)) TRY(check_room(templates++));
+    // A listed name whose link leads nowhere is an incomplete download, hence an error.
+    files.push_back(TRY(read_document(env, source.folder, name)));
+  }
+  if (std::ranges::find(files, kConfig, &NamedDocument::name) == files.end()) {
     return fail(Code::kNotFound, "config.json is missing from " + source.folder, {}, {},
                 "give the folder of a Hugging Face model");
   }
+  return files;
+}
+
+Result<ModelDocuments> make_model_documents(std::vector<NamedDocument> files) {
   ModelDocuments documents;
-  documents.config = TRY(reader.required("config.json", kMaxConfigBytes));
-  documents.generation_config = TRY(reader.optional("generation_config.json", kMaxConfigBytes));
-  documents.tokenizer = TRY(reader.optional("tokenizer.json", kMaxTokenizerBytes));
-  documents.tokenizer_config =
-      TRY(reader.optional(std::string(kTokenizerConfig), kMaxTokenizerConfigBytes));
-  documents.special_tokens_map = TRY(reader.optional("special_tokens_map.json", kMaxConfigBytes));
-  documents.chat_templates = TRY(find_templates(reader, documents));
+  bool has_config = false;
+  for (NamedDocument& file : files) {
+    TRY(check_size(file.name, file.text.size(), max_bytes_of(file.name)));
+    if (file.name == kConfig) has_config = true, documents.config = std::move(file.text);
+    if (file.name == "generation_config.json") documents.generation_config = std::move(file.text);
+    if (file.name == "tokenizer.json") documents.tokenizer = std::move(file.text);
+    if (file.name == kTokenizerConfig) documents.tokenizer_config = std::move(file.text);
+    if (file.name == "special_tokens_map.json") documents.special_tokens_map = std::move(file.text);
+  }
+  if (!has_config) return fail(Code::kInvalidData, "config.json is missing");
+  documents.chat_templates = TRY(find_templates(files, documents));
   return documents;
 }
 

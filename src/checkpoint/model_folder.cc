@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "checkpoint/file_kind.h"
+#include "checkpoint/pack_file.h"
 
 namespace strata::checkpoint {
 namespace {
@@ -118,7 +119,7 @@ Result<ModelSource> resolve_cached(Env& env, const std::string& id, const std::s
   if (!env.is_directory(snapshot)) {
     return not_cached(model, "snapshot " + commit + " is missing from the local cache");
   }
-  return ModelSource{TRY(env.canonical_path(snapshot)), id, commit};
+  return ModelSource{TRY(env.canonical_path(snapshot)), id, commit, false};
 }
 
 // A path that exists: a folder is what we want, a file is worth a specific answer.
@@ -126,14 +127,16 @@ Result<ModelSource> resolve_path(Env& env, const std::string& path, const std::s
   if (!env.is_directory(path)) {
     const auto file = TRY(env.open_readable(path));
     if (is_gguf(*file)) return std::unexpected(gguf_not_supported(path));
-    return fail(Code::kInvalidArgument, path, "a file", "a model's folder",
-                "give the folder that holds config.json");
+    if (!is_pack(*file)) {
+      return fail(Code::kInvalidArgument, path, "a file that is no pack",
+                  "a model's folder or pack", "give the folder that holds config.json");
+    }
   }
   if (!revision.empty()) {
-    return fail(Code::kInvalidArgument, "revision", revision, "none for a folder given by its path",
+    return fail(Code::kInvalidArgument, "revision", revision, "none for a model given by its path",
                 "revisions belong to models of the cache (org/name)");
   }
-  return ModelSource{TRY(env.canonical_path(path)), path, {}};
+  return ModelSource{TRY(env.canonical_path(path)), path, {}, !env.is_directory(path)};
 }
 
 // From the folder of the program: as `cmake --install` lays things out, then as a build tree does.
@@ -148,7 +151,7 @@ Result<ModelSource> resolve_embedded(Env& env, const std::string& revision) {
   for (const std::string_view folder : kEmbeddedFolders) {
     const std::string path = join_path(join_path(beside, folder), kEmbeddedModel);
     if (env.is_directory(path)) {
-      return ModelSource{TRY(env.canonical_path(path)), std::string(kEmbeddedModel), {}};
+      return ModelSource{TRY(env.canonical_path(path)), std::string(kEmbeddedModel), {}, false};
     }
   }
   return fail(Code::kNotFound,

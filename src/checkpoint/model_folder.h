@@ -1,7 +1,7 @@
-// From what the user typed to a folder and its documents: a path, or org/name in the local Hugging
-// Face cache (never the network). Documents come back as raw text within size limits; their meaning
-// belongs to model and text. Also the rule which files a model folder may reach: links leave it
-// only into the same cached model's blobs.
+// From what the user typed to a folder or a pack and its documents: a path, or org/name in the
+// local Hugging Face cache (never the network). Documents come back as raw text within size limits;
+// their meaning belongs to model and text. Also the rule which files a model folder may reach:
+// links leave it only into the same cached model's blobs.
 #pragma once
 
 #include <optional>
@@ -11,21 +11,23 @@
 
 #include "base/env.h"
 #include "base/status.h"
+#include "checkpoint/pack_format.h"
 
 namespace strata::checkpoint {
 
 struct ModelSource {
-  std::string folder;    // canonical absolute path
+  std::string folder;    // canonical absolute path; of a pack: of the file
   std::string name;      // as typed: for messages and as the model's id
   std::string revision;  // the commit of a cached model; empty for a plain folder
+  bool is_pack = false;
 };
 
 /// The model that comes with the program, found from where that lies.
 inline constexpr std::string_view kEmbeddedModel = "pebble";
 
-/// `model`: a folder's path, "org/name", or kEmbeddedModel. `revision`: branch, tag or commit of a
-/// cached model, empty means "main". A path that exists wins. GGUF files: kUnsupported. Missing in
-/// the cache: kNotFound with the command that downloads it.
+/// `model`: the path of a folder or of a pack, "org/name", or kEmbeddedModel. `revision`: branch,
+/// tag or commit of a cached model, empty means "main". A path that exists wins. GGUF files:
+/// kUnsupported. Missing in the cache: kNotFound with the command that downloads it.
 Result<ModelSource> resolve_model(Env& env, const std::string& model,
                                   const std::string& revision = {});
 
@@ -52,7 +54,11 @@ struct ModelDocuments {
   std::vector<ChatTemplateSource> chat_templates;
 };
 
-Result<ModelDocuments> read_model_documents(Env& env, const ModelSource& source);
+/// The files that a folder's documents are made from, as far as they are there. Sizes are limited.
+Result<std::vector<NamedDocument>> read_document_files(Env& env, const ModelSource& source);
+
+/// `files`: of a folder, or those that a pack holds; the limits hold for both.
+Result<ModelDocuments> make_model_documents(std::vector<NamedDocument> files);
 
 /// Canonical path of `folder`/`name` (`name` may hold "/"), refused where it lies outside the
 /// folder and, for a folder in a hub cache (models--*/snapshots/*), outside that model's blobs.

@@ -13,6 +13,10 @@
 namespace strata::checkpoint {
 namespace {
 
+Result<ModelDocuments> read_model_documents(Env& env, const ModelSource& source) {
+  return make_model_documents(TRY(read_document_files(env, source)));
+}
+
 constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
 
 template <class T>

@@ -23,7 +23,7 @@ Result<std::unique_ptr<DraftModel>> DraftModel::create(const OpenedModel& opened
   const ResolvedConfig& config = setup.config;
   std::unique_ptr<DraftModel> made(new DraftModel(setup));
   model::Weights weights =
-      TRY(model::load_weights(setup.device, opened.spec(), opened.checkpoint(), opened.plan(),
+      TRY(model::load_weights(setup.device, opened.spec(), opened.files(), opened.plan(),
                               {.threads = config.threads, .pack = setup.table.pack}));
   const int64_t weight_bytes = weights.memory.bytes();
   made->model_ = std::make_unique<model::Model>(TRY(

@@ -12,15 +12,32 @@ Result<std::unique_ptr<OpenedModel>> OpenedModel::open(Env& env, const std::stri
                                                        model::WeightDtype dtype) {
   std::unique_ptr<OpenedModel> opened(new OpenedModel());
   opened->source_ = TRY(checkpoint::resolve_model(env, model, revision));
-  opened->documents_ = TRY(checkpoint::read_model_documents(env, opened->source_));
+  auto files = TRY(opened->read_documents(env));
+  opened->documents_ = TRY(checkpoint::make_model_documents(std::move(files)));
   const checkpoint::ModelDocuments& documents = opened->documents_;
   opened->config_ = TRY(model::parse_config(documents.config));
   opened->defaults_ =
       TRY(model::parse_generation_config(documents.generation_config, opened->config_));
-  opened->checkpoint_ = std::make_unique<checkpoint::Checkpoint>(
-      TRY(checkpoint::Checkpoint::open(env, opened->source_.folder)));
-  opened->plan_ = TRY(model::bind_weights(opened->config_.spec, *opened->checkpoint_, dtype));
+  TRY(opened->bind(env, dtype));
   return opened;
+}
+
+Result<std::vector<checkpoint::NamedDocument>> OpenedModel::read_documents(Env& env) {
+  if (!source_.is_pack) return checkpoint::read_document_files(env, source_);
+  pack_ = std::make_unique<checkpoint::PackFile>(
+      TRY(checkpoint::PackFile::open(env, source_.folder, source_.name)));
+  return pack_->read_documents();
+}
+
+Result<void> OpenedModel::bind(Env& env, model::WeightDtype dtype) {
+  if (pack_) {
+    plan_ = TRY(model::bind_pack(config_.spec, *pack_, dtype));
+    return {};
+  }
+  checkpoint_ = std::make_unique<checkpoint::Checkpoint>(
+      TRY(checkpoint::Checkpoint::open(env, source_.folder)));
+  plan_ = TRY(model::bind_weights(config_.spec, *checkpoint_, dtype));
+  return {};
 }
 
 // Its --dtype is its checkpoint's: no number of it reaches an answer.
@@ -41,7 +58,9 @@ Result<void> OpenedModel::open_draft(Env& env, const std::string& model) {
 std::vector<std::string> OpenedModel::warnings() const {
   std::vector<std::string> all = config_.warnings;
   all.insert(all.end(), defaults_.warnings.begin(), defaults_.warnings.end());
-  all.insert(all.end(), checkpoint_->warnings().begin(), checkpoint_->warnings().end());
+  if (checkpoint_) {
+    all.insert(all.end(), checkpoint_->warnings().begin(), checkpoint_->warnings().end());
+  }
   all.insert(all.end(), plan_.warnings.begin(), plan_.warnings.end());
   return all;
 }

@@ -1,5 +1,5 @@
-// A model folder with everything read but the weights: documents parsed, tensors found and checked.
-// `inspect` stops here; the engine goes on to load.
+// A model's folder or pack with everything read but the weights: documents parsed, tensors found
+// and checked. `inspect` stops here; the engine goes on to load.
 #pragma once
 
 #include <memory>
@@ -10,15 +10,16 @@
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_folder.h"
+#include "checkpoint/pack_file.h"
 #include "model/config.h"
 #include "model/weights.h"
 
 namespace strata::engine {
 
-/// On the heap and never moved: the plan points into the spec and the checkpoint.
+/// On the heap and never moved: the plan points into the spec and the files.
 class OpenedModel {
  public:
-  /// `model`: a folder or org/name; `revision`: of a cached model, may be empty.
+  /// `model`: a folder, a pack or org/name; `revision`: of a cached model, may be empty.
   static Result<std::unique_ptr<OpenedModel>> open(Env& env, const std::string& model,
                                                    const std::string& revision,
                                                    model::WeightDtype dtype);
@@ -34,7 +35,10 @@ class OpenedModel {
   const model::ModelConfig& config() const { return config_; }
   const model::ModelSpec& spec() const { return config_.spec; }
   const model::GenerationDefaults& defaults() const { return defaults_; }
-  const checkpoint::Checkpoint& checkpoint() const { return *checkpoint_; }
+  /// Where the weights lie.
+  model::WeightFiles files() const {
+    return pack_ ? model::WeightFiles(*pack_) : model::WeightFiles(*checkpoint_);
+  }
   const model::WeightPlan& plan() const { return plan_; }
   const OpenedModel* draft() const { return draft_.get(); }  // null: there is none
   /// What is odd but harmless, from all documents, one line each.
@@ -42,12 +46,15 @@ class OpenedModel {
 
  private:
   OpenedModel() = default;
+  Result<std::vector<checkpoint::NamedDocument>> read_documents(Env& env);
+  Result<void> bind(Env& env, model::WeightDtype dtype);
 
   checkpoint::ModelSource source_;
   checkpoint::ModelDocuments documents_;
   model::ModelConfig config_;
   model::GenerationDefaults defaults_;
-  std::unique_ptr<checkpoint::Checkpoint> checkpoint_;
+  std::unique_ptr<checkpoint::Checkpoint> checkpoint_;  // one of the two is there
+  std::unique_ptr<checkpoint::PackFile> pack_;
   model::WeightPlan plan_;
   std::unique_ptr<OpenedModel> draft_;
 };

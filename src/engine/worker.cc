@@ -19,7 +19,7 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
   model::LoadOptions options = load;
   options.pack = worker->table_->pack;
   model::Weights weights = TRY(model::load_weights(*worker->device_, opened.spec(),
-                                                   opened.checkpoint(), opened.plan(), options));
+                                                   opened.files(), opened.plan(), options));
   // After loading: its threads and the pool's would share cores.
   worker->pool_ = TRY(ComputePool::create(config.threads));
   worker->masks_ = TRY(MaskAhead::create());

@@ -1,5 +1,6 @@
 // The binding half of weights.h: which tensor of the checkpoint each row of the spec's table is,
-// what is wrong with the rest, and where everything will lie in memory. load.cc does the reading.
+// what is wrong with the rest, and where everything will lie in memory. units.cc cuts, load.cc does
+// the reading.
 #include "model/weights.h"
 
 #include <fmt/format.h>
@@ -22,9 +23,6 @@ using tensor::ProductKind;
 
 constexpr size_t kMaxFaults = 20;
 constexpr size_t kMaxListed = 5;
-// Rows of different matrices start on cache lines, so that a panel never shares one with a
-// neighbour.
-constexpr int64_t kAlign = 64;
 
 struct NamedDtype {
   std::string_view name;
@@ -109,15 +107,13 @@ ProductKind choose_kind(const WeightPlan& plan, WeightDtype wanted) {
 }
 
 void place_items(WeightPlan& plan) {
-  for (auto& item : plan.items) {
-    const TensorSpec& spec = *item.spec;
-    const int64_t bytes = spec.is_matrix() ? tensor::packed_elements(spec.rows, spec.cols) *
-                                                 tensor::element_bytes(plan.kind)
-                                           : spec.rows * int64_t{sizeof(float)};
-    item.offset = plan.memory_bytes;
-    plan.memory_bytes += tensor::round_up(bytes, kAlign);
+  std::vector<const TensorSpec*> tensors;
+  for (const auto& item : plan.items) {
+    tensors.push_back(item.spec);
     plan.read_bytes += static_cast<int64_t>(item.entry->bytes);
   }
+  plan.cut = cut_units(tensors, plan.kind);
+  plan.memory_bytes = plan.cut.bytes;
 }
 
 // Buffers of old files that follow from the config.
@@ -158,7 +154,7 @@ Result<void> find_items(const ModelSpec& spec, const Checkpoint& checkpoint, Wei
       plan.warnings.push_back(
           fmt::format("tie_word_embeddings ignored: {} differs from the embedding", tensor.name));
     }
-    if (check_entry(tensor, entry, faults)) plan.items.push_back({&tensor, entry, 0});
+    if (check_entry(tensor, entry, faults)) plan.items.push_back({&tensor, entry});
   }
   return {};
 }

@@ -7,14 +7,18 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/compute_pool.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/pack_file.h"
 #include "device/device.h"
 #include "model/spec.h"
+#include "model/units.h"
 #include "tensor/pack.h"
 #include "tensor/packed.h"
 
@@ -26,18 +30,18 @@ enum class WeightDtype : uint8_t { kAuto, kF32, kF16, kBF16 };
 
 Result<WeightDtype> parse_weight_dtype(std::string_view name);
 
-/// A spec's tensors found in a checkpoint and the memory that they will take. Valid while the
-/// checkpoint lives.
+/// A spec's tensors found in a checkpoint or a pack and the memory that they will take. Valid while
+/// that lives.
 struct WeightPlan {
   struct Item {
-    const TensorSpec* spec = nullptr;  // into ModelSpec::tensors
-    const checkpoint::TensorEntry* entry = nullptr;
-    int64_t offset = 0;  // in the weights' memory, bytes
+    const TensorSpec* spec = nullptr;                // into ModelSpec::tensors
+    const checkpoint::TensorEntry* entry = nullptr;  // null: the tensor lies in a pack
   };
   std::vector<Item> items;  // in the order of ModelSpec::tensors
+  UnitCut cut;              // the same tensors by unit
   tensor::ProductKind kind = tensor::ProductKind::kBf16;
   bool tied_head = false;             // the embedding's memory serves as the head
-  int64_t memory_bytes = 0;           // packed matrices and f32 vectors, aligned
+  int64_t memory_bytes = 0;           // of all units
   int64_t read_bytes = 0;             // from the files
   std::vector<std::string> warnings;  // extra tensors
 };
@@ -46,6 +50,16 @@ struct WeightPlan {
 /// found, expected) at once. `spec` and `checkpoint` must outlive the plan.
 Result<WeightPlan> bind_weights(const ModelSpec& spec, const checkpoint::Checkpoint& checkpoint,
                                 WeightDtype dtype);
+
+/// The same for a pack, which holds its units as they lie in memory. kInvalidArgument where `dtype`
+/// is another than the pack's, kUnsupported where the pack has another layout, kInvalidData where
+/// it does not hold the spec's tensors. `spec` and `pack` must outlive the plan.
+Result<WeightPlan> bind_pack(const ModelSpec& spec, const checkpoint::PackFile& pack,
+                             WeightDtype dtype);
+
+/// What a pack of these weights says of itself, but for its documents; units count their offsets
+/// from the first one.
+checkpoint::PackContents describe_pack(const WeightPlan& plan, uint64_t fingerprint);
 
 struct LayerWeights {
   const float* attention_norm = nullptr;  // f32 vectors; null where the spec has none
@@ -63,8 +77,8 @@ struct LayerWeights {
   const float* down_bias = nullptr;
 };
 
-/// All weights of a model in one piece of memory that it owns; pointers stay valid when it is
-/// moved.
+/// The weights of a model, each where its unit lies. Owns `memory`, one piece for all units;
+/// pointers stay valid when it is moved.
 struct Weights {
   tensor::ProductKind kind = tensor::ProductKind::kBf16;
   tensor::PackedMatrix embedding;
@@ -74,6 +88,11 @@ struct Weights {
   device::Buffer memory;
 };
 
+/// Points the places of a unit's tensors (of a tied embedding also the head's) into the unit that
+/// lies, or will lie, at `base`, 64-byte aligned. `weights` must have the plan's layers.
+void bind_unit(Weights& weights, const WeightPlan& plan, const WeightUnit& unit,
+               const std::byte* base);
+
 struct LoadOptions {
   int threads = 2;
   /// Rewrites rows into compute layout; a faster one of the same bytes may take its place.
@@ -82,10 +101,31 @@ struct LoadOptions {
   std::function<void(int64_t done, int64_t total)> progress = {};
 };
 
+/// A unit and where it shall lie, 64-byte aligned, with room for its `bytes`.
+struct UnitPlace {
+  const WeightUnit* unit = nullptr;
+  std::byte* base = nullptr;
+};
+
+/// Reads units into memory, re-laid; gaps between tensors stay as they are. `options.threads` is
+/// the pool's. Needs a few hundred KiB per thread. Failures name file, tensor and offset.
+Result<void> load_units(const checkpoint::Checkpoint& checkpoint, const WeightPlan& plan,
+                        std::span<const UnitPlace> places, ComputePool& pool,
+                        const LoadOptions& options = {});
+
+/// Where a model's weights are read from: one of the two, which must outlive it.
+struct WeightFiles {
+  WeightFiles(const checkpoint::Checkpoint& folder) : checkpoint(&folder) {}
+  WeightFiles(const checkpoint::PackFile& file) : pack(&file) {}
+
+  const checkpoint::Checkpoint* checkpoint = nullptr;
+  const checkpoint::PackFile* pack = nullptr;
+};
+
 /// Reads every tensor into memory of `device`, which must outlive the weights. Needs the weights'
 /// memory and a few MB per thread. Failures name file, tensor and offset.
 Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
-                             const checkpoint::Checkpoint& checkpoint, const WeightPlan& plan,
+                             const WeightFiles& files, const WeightPlan& plan,
                              const LoadOptions& options = {});
 
 }  // namespace strata::model

@@ -12,12 +12,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace strata::tensor {
 
 /// The three product kinds of the numerics: which operand and cache types meet in a product.
 enum class ProductKind : uint8_t { kBf16, kF16, kF32 };
 inline constexpr int kProductKinds = 3;
+
+/// "bf16", as --dtype and files name it.
+constexpr std::string_view product_kind_name(ProductKind kind) {
+  constexpr std::string_view kNames[kProductKinds] = {"bf16", "f16", "f32"};
+  return kNames[static_cast<int>(kind)];
+}
+
+/// Names this layout, and how values are rounded into it, in files; changes with either.
+inline constexpr std::string_view kPackedLayout = "panels-1";
 
 inline constexpr int64_t kPanel = 32;     // outputs in a panel
 inline constexpr int64_t kChunk = 32;     // depth of one even/odd chain pair

@@ -1,0 +1,106 @@
+// See relay.h. Element types are converted on the way.
+#include "model/relay.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/dtype.h"
+#include "tensor/float_bits.h"
+
+namespace strata::model {
+namespace {
+
+using tensor::DType;
+
+int64_t row_bytes(const WeightPlan::Item& item) {
+  return std::max<int64_t>(item.spec->cols, 1) *
+         static_cast<int64_t>(tensor::dtype_bytes(item.entry->dtype));
+}
+
+float widen(const std::byte* src, DType dtype, int64_t index) {
+  switch (dtype) {
+    case DType::kF16:
+      return tensor::to_float(reinterpret_cast<const tensor::F16*>(src)[index]);
+    case DType::kBF16:
+      return tensor::to_float(reinterpret_cast<const tensor::Bf16*>(src)[index]);
+    default:
+      return reinterpret_cast<const float*>(src)[index];
+  }
+}
+
+// The greatest finite f16; anything from halfway to the next power of two would become infinity.
+constexpr float kF16Limit = 65520;
+
+// True where a finite value of the piece would be infinite as f16. A --dtype f16 that loses a
+// weight must not pass silently.
+bool overflows_f16(const std::byte* src, DType dtype, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    const float value = std::abs(widen(src, dtype, i));
+    if (value >= kF16Limit && std::isfinite(value)) return true;
+  }
+  return false;
+}
+
+bool overflows(const RowRun& run, const std::byte* source) {
+  const DType dtype = run.item->entry->dtype;
+  if (dtype == DType::kF16 || !run.item->spec->is_matrix()) return false;
+  return overflows_f16(source, dtype, run.rows * run.item->spec->cols);
+}
+
+void cut_item(const WeightPlan& plan, const UnitItem& unit_item, int64_t source_bytes,
+              std::vector<RowRun>& runs) {
+  const WeightPlan::Item& item = plan.items[unit_item.tensor];
+  const TensorSpec& spec = *item.spec;
+  if (!spec.is_matrix()) {
+    runs.push_back({&item, 0, spec.rows, unit_item.offset, unit_item.bytes});
+    return;
+  }
+  const int64_t panels = std::max<int64_t>(1, source_bytes / (row_bytes(item) * tensor::kPanel));
+  const int64_t panel_bytes =
+      unit_item.bytes / (tensor::round_up(spec.rows, tensor::kPanel) / tensor::kPanel);
+  const int64_t step = panels * tensor::kPanel;
+  for (int64_t row = 0; row < spec.rows; row += step) {
+    const int64_t rows = std::min(step, spec.rows - row);
+    runs.push_back({&item, row, rows, unit_item.offset + row / tensor::kPanel * panel_bytes,
+                    tensor::round_up(rows, tensor::kPanel) / tensor::kPanel * panel_bytes});
+  }
+}
+
+}  // namespace
+
+uint64_t RowRun::source_offset() const {
+  return static_cast<uint64_t>(first_row * row_bytes(*item));
+}
+
+size_t RowRun::source_bytes() const { return static_cast<size_t>(rows * row_bytes(*item)); }
+
+std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, int64_t source_bytes) {
+  std::vector<RowRun> runs;
+  for (const UnitItem& item : unit.items) cut_item(plan, item, source_bytes, runs);
+  return runs;
+}
+
+Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::byte* source,
+                      std::byte* to, void (*pack)(const tensor::PackArgs&)) {
+  const TensorSpec& spec = *run.item->spec;
+  const DType dtype = run.item->entry->dtype;
+  if (kind == tensor::ProductKind::kF16 && overflows(run, source)) {
+    return fail(Code::kInvalidData, spec.name + ": a weight beyond 65504 does not fit f16", {}, {},
+                "use --dtype bf16 or f32");
+  }
+  if (!spec.is_matrix()) {
+    auto* out = reinterpret_cast<float*>(to);
+    for (int64_t i = 0; i < spec.rows; i++) out[i] = widen(source, dtype, i);
+    return {};
+  }
+  // Panels stand one behind the other, so a run of them is a packed matrix by itself.
+  pack({.kind = kind,
+        .src_dtype = dtype,
+        .src = source,
+        .rows = run.rows,
+        .k = spec.cols,
+        .dst = to});
+  return {};
+}
+
+}  // namespace strata::model

@@ -1,0 +1,117 @@
+// The cut of a model into units: every tensor once, in the order of the forward pass, aligned at a
+// bounded cost.
+#include "model/units.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "model/config.h"
+#include "model/weights.h"
+
+namespace strata::model {
+namespace {
+
+using tensor::ProductKind;
+
+ModelSpec spec_of(int64_t hidden, int64_t layers, int64_t vocab, bool tied) {
+  auto config = parse_config(fmt::format(
+      R"({{"model_type": "qwen3", "vocab_size": {}, "hidden_size": {}, "intermediate_size": {},
+      "num_hidden_layers": {}, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": {},
+      "attention_bias": true, "tie_word_embeddings": {}}})",
+      vocab, hidden, hidden * 4, layers, hidden / 8, tied));
+  EXPECT_TRUE(config.has_value());
+  return config->spec;
+}
+
+struct Cut {
+  std::vector<const TensorSpec*> tensors;
+  UnitCut cut;
+};
+
+Cut cut_of(const ModelSpec& spec, ProductKind kind) {
+  Cut made;
+  for (const TensorSpec& tensor : spec.tensors) {
+    if (!tensor.optional) made.tensors.push_back(&tensor);
+  }
+  made.cut = cut_units(made.tensors, kind);
+  return made;
+}
+
+TEST(Units, FollowTheForwardPass) {
+  const ModelSpec spec = spec_of(64, 2, 96, false);
+  std::vector<std::string> names;
+  for (const WeightUnit& unit : cut_of(spec, ProductKind::kBf16).cut.units) {
+    names.push_back(unit.name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"embedding", "layer 0 attention", "layer 0 mlp",
+                                             "layer 1 attention", "layer 1 mlp", "head"}));
+}
+
+TEST(Units, ATiedEmbeddingIsReadWhereTheHeadIs) {
+  const ModelSpec spec = spec_of(64, 1, 96, true);
+  const Cut made = cut_of(spec, ProductKind::kBf16);
+  ASSERT_EQ(made.cut.units.size(), 3u);
+  const WeightUnit& last = made.cut.units.back();
+  EXPECT_EQ(last.name, "embedding and head");
+  EXPECT_EQ(last.kind, UnitKind::kHead);
+  ASSERT_EQ(last.items.size(), 2u);
+  EXPECT_EQ(made.tensors[last.items[0].tensor]->role, TensorRole::kEmbedding);
+  EXPECT_EQ(last.items[0].offset, 0);
+  EXPECT_EQ(made.tensors[last.items[1].tensor]->role, TensorRole::kFinalNorm);
+}
+
+TEST(Units, EveryTensorLiesInOneUnitWithoutOverlap) {
+  for (const bool tied : {false, true}) {
+    for (const ProductKind kind : {ProductKind::kBf16, ProductKind::kF16, ProductKind::kF32}) {
+      const ModelSpec spec = spec_of(80, 3, 75, tied);
+      const Cut made = cut_of(spec, kind);
+      std::set<size_t> seen;
+      int64_t unit_end = 0;
+      for (const WeightUnit& unit : made.cut.units) {
+        EXPECT_EQ(unit.offset, unit_end);
+        EXPECT_EQ(unit.offset % made.cut.alignment, 0);
+        EXPECT_LE(unit.bytes, unit.padded_bytes);
+        int64_t item_end = 0;
+        for (const UnitItem& item : unit.items) {
+          EXPECT_TRUE(seen.insert(item.tensor).second);
+          EXPECT_EQ(made.tensors[item.tensor]->layer, unit.layer);
+          EXPECT_EQ(item.bytes, tensor_bytes(*made.tensors[item.tensor], kind));
+          EXPECT_GE(item.offset, item_end);
+          EXPECT_EQ(item.offset % kTensorAlign, 0);
+          item_end = item.offset + item.bytes;
+        }
+        EXPECT_LE(item_end, unit.bytes);
+        EXPECT_LT(unit.bytes - item_end, kTensorAlign);
+        unit_end = unit.offset + unit.padded_bytes;
+      }
+      EXPECT_EQ(made.cut.bytes, unit_end);
+      EXPECT_EQ(seen.size(), made.tensors.size());
+    }
+  }
+}
+
+TEST(Units, AlignmentFollowsTheirSize) {
+  const auto alignment = [](int64_t hidden, int64_t layers, int64_t vocab) {
+    return cut_of(spec_of(hidden, layers, vocab, false), ProductKind::kBf16).cut.alignment;
+  };
+  EXPECT_EQ(alignment(64, 2, 96), kMinUnitAlign);
+  EXPECT_EQ(alignment(8192, 80, 32000), kMaxUnitAlign);
+  const int64_t between = alignment(1024, 16, 32000);
+  EXPECT_GT(between, kMinUnitAlign);
+  EXPECT_LT(between, kMaxUnitAlign);
+}
+
+TEST(Units, PaddingTakesAtMostOnePercentWhereItIsMoreThanAPage) {
+  for (const int64_t hidden : {64, 256, 512, 1024, 2048, 4096, 8192}) {
+    const UnitCut cut = cut_of(spec_of(hidden, 8, 32000, hidden < 2048), ProductKind::kBf16).cut;
+    int64_t data = 0;
+    for (const WeightUnit& unit : cut.units) data += unit.bytes;
+    if (cut.alignment == kMinUnitAlign) continue;
+    EXPECT_LE(cut.bytes - data, data / 100) << hidden;
+  }
+}
+
+}  // namespace
+}  // namespace strata::model
