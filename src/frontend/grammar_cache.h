@@ -20,7 +20,7 @@
 
 namespace strata::frontend {
 
-/// May be used from many threads: one compiles at a time, as compiling takes up to 30 MB for its
+/// May be used from many threads: one compiles at a time, as compiling takes up to 44 MB for its
 /// while (docs/design/memory.md).
 class GrammarCache {
  public:
