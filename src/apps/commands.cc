@@ -5,6 +5,7 @@
 #include "apps/bench/kernels.h"
 #include "apps/bench/latency.h"
 #include "apps/bench/schedule.h"
+#include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
@@ -64,6 +65,10 @@ Result<void> batch(Env& env, const std::string& model, const FieldValues& values
   return run_batch(env, TRY(make_batch_args(model, values)));
 }
 
+Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
+  return run_convert(env, TRY(make_convert_args(model, values)));
+}
+
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
   return run_inspect(env, {.model = model,
                            .revision = values.text("revision"),
@@ -117,6 +122,11 @@ std::span<const Command> all_commands() {
        {batch_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        batch,
        batch_files()},
+      {"convert",
+       "Write a model as one file that is read as it lies: a pack",
+       true,
+       {convert_fields(), kModelFields},
+       convert},
       {"inspect",
        "Show what a model is and what it would take",
        true,
