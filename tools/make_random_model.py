@@ -29,6 +29,8 @@ SHAPES = {
     "llama-3-8b": dict(layers=32, hidden=4096, heads=32, kv_heads=8, head_dim=128, ffn=14336, vocab=128256,
                        tied=False, rope_theta=500000.0, rope=None, context=8192,
                        bos=128000, eos=[128001, 128009]),
+    "small": dict(layers=8, hidden=512, heads=8, kv_heads=2, head_dim=64, ffn=2048, vocab=8192,
+                  tied=True, rope_theta=10000.0, rope=None, context=2048, bos=256, eos=[257]),
     "tiny": dict(layers=2, hidden=64, heads=4, kv_heads=2, head_dim=16, ffn=160, vocab=272,
                  tied=False, rope_theta=10000.0, rope=None, context=2048, bos=256, eos=[257]),
 }

@@ -5,6 +5,7 @@
 #include "apps/bench/kernels.h"
 #include "apps/bench/latency.h"
 #include "apps/bench/schedule.h"
+#include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
@@ -68,6 +69,10 @@ Result<void> batch(Env& env, const std::string& model, const FieldValues& values
   return run_batch(env, TRY(make_batch_args(model, values)));
 }
 
+Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
+  return run_convert(env, TRY(make_convert_args(model, values)));
+}
+
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
   if (values.is_on("live")) return run_inspect_live(env, model, values.is_on("json"));
   return run_inspect(env, {.model = model,
@@ -122,6 +127,11 @@ std::span<const Command> all_commands() {
        {batch_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        batch,
        batch_files()},
+      {"convert",
+       "Write a model as one file that is read as it lies: a pack",
+       true,
+       {convert_fields(), kModelFields},
+       convert},
       {"inspect",
        "Show what a model is and what it would take",
        true,

@@ -79,17 +79,25 @@ fs::path strata_binary() {
   return fs::exists(binary) ? binary : fs::path();
 }
 
+Finished run_strata(const std::vector<std::string>& arguments, const fs::path& work) {
+  std::vector<std::string> command = {strata_binary()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const int exit_code = run(command, work / "stdout", work / "stderr");
+  return {exit_code, read_file(work / "stderr")};
+}
+
 Generation generate(const fs::path& model, const std::vector<Prompt>& prompts,
                     const std::vector<std::string>& flags, const fs::path& work) {
   Generation result;
   result.logits = work / "logits";
   write_file(work / "in.jsonl", prompt_lines(prompts));
-  std::vector<std::string> command = {
-      strata_binary(), "generate",         model,      "--prompts",   work / "in.jsonl",
-      "--out",         work / "out.jsonl", "--logits", result.logits, "--ignore-eos"};
-  command.insert(command.end(), flags.begin(), flags.end());
-  result.exit_code = run(command, work / "stdout", work / "stderr");
-  result.errors = read_file(work / "stderr");
+  std::vector<std::string> arguments = {"generate",        model,         "--prompts",
+                                        work / "in.jsonl", "--out",       work / "out.jsonl",
+                                        "--logits",        result.logits, "--ignore-eos"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  Finished finished = run_strata(arguments, work);
+  result.exit_code = finished.exit_code;
+  result.errors = std::move(finished.errors);
   if (result.exit_code == 0) {
     result.rows = parse_rows(read_file(work / "out.jsonl"));
   }

@@ -49,6 +49,14 @@ struct Generation {
 /// The program under test: $STRATA_BINARY_DIR/strata, or an empty path when it is not built.
 std::filesystem::path strata_binary();
 
+struct Finished {
+  int exit_code = 0;
+  std::string errors;  // stderr
+};
+
+/// `strata ARGUMENTS`, its outputs under `work`.
+Finished run_strata(const std::vector<std::string>& arguments, const std::filesystem::path& work);
+
 /// `strata generate MODEL --prompts ... --out ... --logits ... FLAGS`; files go under `work`, which
 /// must exist.
 Generation generate(const std::filesystem::path& model, const std::vector<Prompt>& prompts,

@@ -1,0 +1,131 @@
+// Opens the model as every command does, and shows how far the conversion is.
+#include "apps/convert/convert.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/batch/progress.h"
+#include "base/log.h"
+#include "convert/convert.h"
+#include "engine/config.h"
+#include "engine/machine.h"
+#include "engine/opened_model.h"
+#include "kernels/kernel_table.h"
+#include "memory/account.h"
+
+namespace strata::apps {
+namespace {
+
+using memory::format_bytes;
+
+constexpr int64_t kRedrawNs = 200'000'000;
+constexpr int64_t kLineNs = 10'000'000'000;
+
+constexpr ConfigField kFields[] = {
+    {.name = "out", .unit = "FILE", .help = "the pack to write"},
+    {.name = "overwrite",
+     .kind = FieldKind::kSwitch,
+     .help = "replace a pack of that name, and begin anew where another conversion was begun"},
+    engine::kDtypeField,
+    engine::threads_field("threads that re-lay; auto is one per core that the process may use"),
+};
+
+// One line that is redrawn on a terminal, a line now and then elsewhere.
+class ConvertProgress {
+ public:
+  explicit ConvertProgress(Env& env)
+      : env_(env), start_ns_(env.now_ns()), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+  void show(int64_t done, int64_t kept, int64_t total) {
+    if (kept == done) written_from_ns_ = env_.now_ns();  // an earlier run's are being checked
+    if (env_.now_ns() < next_ns_) return;
+    next_ns_ = env_.now_ns() + (terminal_ ? kRedrawNs : kLineNs);
+    const double rate = rate_of(done - kept);
+    const std::string left =
+        rate > 0 ? format_duration(static_cast<double>(total - done) / rate) : "?";
+    const std::string line = fmt::format("{} of {}, {:.2f} GB/s, {} left", format_bytes(done),
+                                         format_bytes(total), rate * 1e-9, left);
+    if (!terminal_) return log_info("{}", line);
+    fmt::print(stderr, "\r\x1b[K{}", line);
+    std::fflush(stderr);
+  }
+
+  void finish(const convert::ConvertReport& report, const std::string& out) const {
+    if (terminal_) fmt::print(stderr, "\r\x1b[K");
+    const std::string kept =
+        report.kept_bytes == 0
+            ? ""
+            : fmt::format(", {} of them from an earlier run", format_bytes(report.kept_bytes));
+    log_info("{}: {} in {} units{}; {:.1f} s, {:.2f} GB/s", out, format_bytes(report.file_bytes),
+             report.units, kept, seconds(start_ns_),
+             rate_of(report.file_bytes - report.kept_bytes) * 1e-9);
+  }
+
+ private:
+  double seconds(int64_t from_ns) const {
+    return std::max(1e-9, static_cast<double>(env_.now_ns() - from_ns) * 1e-9);
+  }
+  double rate_of(int64_t bytes) const {
+    return static_cast<double>(bytes) / seconds(std::max(start_ns_, written_from_ns_));
+  }
+
+  Env& env_;
+  int64_t start_ns_;
+  int64_t written_from_ns_ = 0;
+  bool terminal_;
+  int64_t next_ns_ = 0;
+};
+
+Result<void> check_model(const engine::OpenedModel& opened) {
+  if (opened.files().pack == nullptr) return {};
+  return fail(Code::kInvalidArgument, opened.source().name, "a pack", "a model's folder",
+              "it is converted already; for another --dtype give the folder it was made from");
+}
+
+}  // namespace
+
+FieldList convert_fields() { return kFields; }
+
+Result<ConvertArgs> make_convert_args(const std::string& model, const FieldValues& values) {
+  if (values.text("out").empty()) {
+    return fail(Code::kInvalidArgument, "--out", "nothing", "the file to write",
+                "strata convert MODEL --out MODEL.pack");
+  }
+  return ConvertArgs{.model = model,
+                     .revision = values.text("revision"),
+                     .dtype = values.text("dtype"),
+                     .out = values.text("out"),
+                     .overwrite = values.is_on("overwrite"),
+                     .threads = static_cast<int>(values.integer("threads").value_or(0))};
+}
+
+Result<void> run_convert(Env& env, const ConvertArgs& args) {
+  const engine::MachineFacts machine = engine::look_at_machine(env);
+  const auto dtype = TRY(model::parse_weight_dtype(args.dtype));
+  const auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, dtype));
+  TRY(check_model(*opened));
+  for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
+  const auto documents = TRY(checkpoint::read_document_files(env, opened->source()));
+  const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
+  ConvertProgress progress(env);
+  const convert::ConvertOptions options{.out = args.out,
+                                        .overwrite = args.overwrite,
+                                        .threads = args.threads != 0 ? args.threads : machine.cores,
+                                        .pack = table.pack,
+                                        .progress = [&](int64_t done, int64_t kept, int64_t total) {
+                                          progress.show(done, kept, total);
+                                        }};
+  const auto report = TRY(convert::convert_model(
+      env, {documents, *opened->files().checkpoint, opened->plan()}, options));
+  if (report.already_there) {
+    log_info("{}: already the pack of this model", args.out);
+    return {};
+  }
+  progress.finish(report, args.out);
+  return {};
+}
+
+}  // namespace strata::apps
