@@ -83,6 +83,7 @@ class RowsRun {
       if (interrupted()) return stop();
       TRY(take_rows());
       const bool more = session_.engine->step();
+      if (interrupted()) return stop();  // in the midst of the step, perhaps: rows may be cut short
       TRY(std::exchange(io_, {}));
       TRY(write_answers());
       if (!more && at_end_ && rows_.empty()) break;

@@ -1,6 +1,7 @@
 // Order of opening: what can refuse quickly comes first, weights last.
 #include "apps/session.h"
 
+#include "apps/interrupt.h"
 #include "apps/load_progress.h"
 #include "base/log.h"
 
@@ -34,12 +35,14 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   const engine::ResolvedConfig config =
       TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan(), opened->draft()));
   print_decisions(config);
-  LoadProgress progress(env, opened->plan().read_bytes);
+  LoadProgress progress(env, config.placement.streams() ? config.placement.resident_bytes
+                                                        : opened->plan().read_bytes);
   auto engine = TRY(engine::Engine::create(
       env, *opened, config,
       {.threads = config.threads,
        .progress = [&progress](int64_t done, int64_t) { progress.show(done); }}));
   progress.finish();
+  engine->set_stop_check(interrupted);
   log_info("memory: {}", engine->worker().account().summary());
   codec.charge_grammars_to(engine->text());
   auto door = LiveDoor::open(env, engine->live());

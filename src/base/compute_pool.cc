@@ -163,6 +163,8 @@ void ComputePool::begin_step() {
   }
 }
 
+bool ComputePool::in_step() const { return state_->spinning.load(std::memory_order_relaxed); }
+
 void ComputePool::end_step() {
   state_->spinning.store(false, std::memory_order_relaxed);
   if (!state_->cores.empty()) pin_to(pthread_self(), state_->cores);

@@ -42,6 +42,7 @@ class ComputePool {
   /// While a step is open the workers spin for work.
   void begin_step();
   void end_step();
+  bool in_step() const;
 
  private:
   struct State;
@@ -59,6 +60,23 @@ class SpinScope {
 
  private:
   ComputePool& pool_;
+};
+
+/// Lets the pool sleep for the length of a scope, where it spins: its owner waits for something.
+class SpinPause {
+ public:
+  explicit SpinPause(ComputePool& pool) : pool_(pool), spun_(pool.in_step()) {
+    if (spun_) pool_.end_step();
+  }
+  ~SpinPause() {
+    if (spun_) pool_.begin_step();
+  }
+  SpinPause(const SpinPause&) = delete;
+  SpinPause& operator=(const SpinPause&) = delete;
+
+ private:
+  ComputePool& pool_;
+  const bool spun_;
 };
 
 }  // namespace strata

@@ -229,6 +229,11 @@ class RealEnv : public Env {
     return std::make_unique<PosixWritable>(path, std::move(file.fd));
   }
 
+  Result<std::unique_ptr<ReadQueue>> open_read_queue(const ReadQueueConfig& config) override {
+    for (const std::string& path : config.paths) TRY(check_path(path));
+    return open_real_read_queue(config);
+  }
+
   bool exists(const std::string& path) override {
     struct stat info;
     return check_path(path) && ::stat(path.c_str(), &info) == 0;

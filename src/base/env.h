@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/read_queue.h"
 #include "base/status.h"
 
 namespace strata {
@@ -69,6 +70,9 @@ class Env {
   /// Creates the file where it is missing; refuses what is not a regular file.
   virtual Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path,
                                                               WriteMode mode) = 0;
+  /// Regular files for reads of large pieces, several at once (read_queue.h). The thread that calls
+  /// this is the one that uses the queue.
+  virtual Result<std::unique_ptr<ReadQueue>> open_read_queue(const ReadQueueConfig& config) = 0;
   /// Follows symbolic links; false also where the path may not be looked at.
   virtual bool exists(const std::string& path) = 0;
   virtual bool is_directory(const std::string& path) = 0;

@@ -2,6 +2,9 @@
 #include "base/fault_env.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
 
 namespace strata {
 namespace {
@@ -92,6 +95,51 @@ class FaultWritable : public WritableFile {
   std::unique_ptr<WritableFile> inner_;
 };
 
+// A request that is to fail never reaches the wrapped queue: its outcome comes with the next wait.
+class FaultQueue : public ReadQueue {
+ public:
+  FaultQueue(FaultEnv& env, std::unique_ptr<ReadQueue> inner)
+      : env_(env), inner_(std::move(inner)) {}
+
+  const std::string& description() const override { return inner_->description(); }
+
+  void submit(const ReadRequest& request) override {
+    const std::string where = "read at byte " + std::to_string(request.offset);
+    if (env_.hit(Kind::kError)) {
+      failed_.push_back({request.id, injected(where)});
+    } else if (env_.hit(Kind::kShortRead)) {
+      failed_.push_back({request.id, fail(Code::kInvalidData, where + ": truncated")});
+    } else {
+      inner_->submit(request);
+      under_way_.emplace_back(request.id, request.out.size());
+    }
+  }
+
+  void wait(std::vector<ReadOutcome>& outcomes) override {
+    if (!failed_.empty()) {
+      std::ranges::move(failed_, std::back_inserter(outcomes));
+      failed_.clear();
+      return;
+    }
+    const size_t before = outcomes.size();
+    inner_->wait(outcomes);
+    for (size_t i = before; i < outcomes.size(); i++) delay(outcomes[i].id);
+  }
+
+ private:
+  void delay(uint64_t id) {
+    const auto found = std::ranges::find(under_way_, id, &std::pair<uint64_t, size_t>::first);
+    const double ns = env_.plan().slow_ns_per_byte * static_cast<double>(found->second);
+    under_way_.erase(found);
+    if (ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(static_cast<int64_t>(ns)));
+  }
+
+  FaultEnv& env_;
+  std::unique_ptr<ReadQueue> inner_;
+  std::vector<ReadOutcome> failed_;
+  std::vector<std::pair<uint64_t, size_t>> under_way_;  // id, bytes
+};
+
 }  // namespace
 
 bool FaultEnv::hit(Kind kind) {
@@ -116,6 +164,11 @@ Result<std::unique_ptr<WritableFile>> FaultEnv::open_writable(const std::string&
   if (hit(Kind::kError)) return injected(path);
   if (hit(Kind::kNoSpace)) return disk_full(path);
   return std::make_unique<FaultWritable>(*this, path, TRY(inner_.open_writable(path, mode)));
+}
+
+Result<std::unique_ptr<ReadQueue>> FaultEnv::open_read_queue(const ReadQueueConfig& config) {
+  if (hit(Kind::kError)) return injected(config.paths.empty() ? "queue" : config.paths.front());
+  return std::make_unique<FaultQueue>(*this, TRY(inner_.open_read_queue(config)));
 }
 
 bool FaultEnv::exists(const std::string& path) { return inner_.exists(path); }

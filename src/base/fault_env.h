@@ -1,6 +1,6 @@
 // An Env that fails on purpose: the Nth call of the wrapped one returns an error, a short read or a
-// full disk, once or for ever after. Tests loop N until a run is clean; nothing in production uses
-// it.
+// full disk, once or for ever after; or its disk is slow. Tests loop N until a run is clean;
+// nothing in production uses it.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,8 @@ struct FaultPlan {
   Kind kind = Kind::kError;
   int64_t fail_call =
       -1;  // the call that fails, counted from 0 over the calls that `kind` can hit; -1 never
-  bool for_ever = false;  // every later call fails too
+  bool for_ever = false;        // every later call fails too
+  double slow_ns_per_byte = 0;  // what a read of a queue takes longer
 };
 
 /// Owns nothing of `inner`, which must outlive it and every file opened through it. Thread-safe.
@@ -31,12 +32,15 @@ class FaultEnv : public Env {
   /// Whether this call is one to fail; counts it. Used by the files that this Env opens.
   bool hit(FaultPlan::Kind kind);
 
+  const FaultPlan& plan() const { return plan_; }
+
   /// Overrides a variable of the environment (nullopt hides it).
   void set_env(const std::string& name, std::optional<std::string> value);
 
   Result<std::unique_ptr<ReadableFile>> open_readable(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path,
                                                       WriteMode mode) override;
+  Result<std::unique_ptr<ReadQueue>> open_read_queue(const ReadQueueConfig& config) override;
   bool exists(const std::string& path) override;
   bool is_directory(const std::string& path) override;
   Result<std::vector<std::string>> list_directory(const std::string& path) override;

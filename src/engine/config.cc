@@ -59,6 +59,23 @@ constexpr ConfigField kFields[] = {
      .help =
          "all that the process may hold: weights, KV pool, activations, logits, text and what it "
          "starts with; auto is half of what the weights leave of the free memory"},
+    {.name = "weights-on",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|ram|disk",
+     .help = "where weights live: auto keeps in memory what fits and streams the rest from the "
+             "disk in every pass; answers are the same"},
+    {.name = "ring-bytes",
+     .kind = FieldKind::kSize,
+     .fallback = "auto",
+     .min = 2 << 20,
+     .help = "memory that streamed weights are read into, ahead of their use; auto is three of the "
+             "largest of them"},
+    {.name = "io",
+     .kind = FieldKind::kChoice,
+     .fallback = "auto",
+     .choices = "auto|uring|pread",
+     .help = "how streamed weights are read; auto is io_uring where the system allows it"},
     {.name = "kv-blocks",
      .kind = FieldKind::kInteger,
      .fallback = "auto",
@@ -164,6 +181,9 @@ Result<EngineConfig> make_engine_config(const FieldValues& values) {
   config.kv_blocks = values.integer("kv-blocks");
   config.max_model_len = values.integer("max-model-len");
   config.memory_bytes = values.integer("memory");
+  config.weights_on = TRY(placement::parse_weights_on(values.text("weights-on")));
+  config.ring_bytes = values.integer("ring-bytes");
+  config.io = TRY(parse_io_kind(values.text("io")));
   config.max_queued_requests = *values.integer("max-queued-requests");
   config.speculation = TRY(make_speculation(values));
   return config;

@@ -7,10 +7,12 @@
 #include <string>
 
 #include "base/config_fields.h"
+#include "base/read_queue.h"
 #include "base/status.h"
 #include "engine/ngram.h"
 #include "kernels/kernel_table.h"
 #include "model/weights.h"
+#include "placement/plan.h"
 #include "sched/scheduler.h"
 
 namespace strata::engine {
@@ -35,6 +37,9 @@ struct EngineConfig {
   std::optional<int64_t> max_model_len = {};
   int64_t max_queued_requests = 1024;
   std::optional<int64_t> memory_bytes = {};  // all that the process may hold
+  placement::WeightsOn weights_on = placement::WeightsOn::kAuto;
+  std::optional<int64_t> ring_bytes = {};
+  IoKind io = IoKind::kAuto;
   bool prefix_caching = true;
   SpeculationConfig speculation = {};
   sched::Batching batching = sched::Batching::kContinuous;

@@ -150,7 +150,9 @@ void DraftModel::run(const sched::StepPlan& plan) {
   });
   const device::ExecContext context{
       .device = &device_, .stream = 0, .workspace = workspace_.span(), .pool = &pool_};
-  model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  const auto computed =
+      model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  CHECK(computed.has_value(), "weights in memory cannot fail");
   for (const sched::SequenceStep& step : plan.sequences) {
     sequences_.at(step.sequence).computed += step.rows;
   }

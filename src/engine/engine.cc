@@ -75,7 +75,7 @@ Result<std::unique_ptr<Engine>> Engine::create(Env& env, const OpenedModel& open
       model::make_kv_layout(opened.spec(), config.kind, config.block_tokens);
   auto scheduler = TRY(sched::Scheduler::create(scheduler_config(config, layout)));
   Files files = TRY(open_files(env, opened, config, scheduler.config()));
-  auto worker = TRY(Worker::create(opened, config, load));
+  auto worker = TRY(Worker::create(env, opened, config, load));
   return std::unique_ptr<Engine>(
       new Engine(env, config, std::move(worker), std::move(scheduler), std::move(files)));
 }
@@ -110,6 +110,12 @@ Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const
                 "shorten the prompt, lower max_tokens, or raise --max-model-len");
   }
   return request.max_tokens.value_or(std::min(kDefaultMaxTokens, limit - prompt));
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats = recorder_.read(env_, scheduler_, worker_->account());
+  if (worker_->ring() != nullptr) stats.ring = worker_->ring()->stats();
+  return stats;
 }
 
 Result<void> Engine::check(const GenerateRequest& request) const {
@@ -245,7 +251,19 @@ void Engine::publish_decisions(const sched::StepPlan& plan) {
   }
 }
 
+// As after a cancel of each request; siblings that were not in the step end with it.
+void Engine::publish_stop(const sched::StepResult& result) {
+  for (const sched::SequenceResult& entry : result.sequences) {
+    const auto found = answers_.find(entry.sequence);
+    if (found == answers_.end()) continue;
+    const sched::RequestId request = found->second.request;
+    next_.cancels.push_back(request);
+    end(request, {.request = request, .finished = sched::FinishReason::kCancelled});
+  }
+}
+
 void Engine::publish_tokens(const StepOutput& output) {
+  if (output.result.failed && output.failures.empty()) return publish_stop(output.result);
   for (size_t i = 0; i < output.result.sequences.size(); i++) {
     const sched::SequenceResult& result = output.result.sequences[i];
     std::optional<Status> error;

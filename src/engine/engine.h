@@ -75,6 +75,9 @@ class Engine {
   Result<sched::RequestId> submit(GenerateRequest request, Listener listener);
   /// Ends a request with FinishReason::kCancelled in the next step; ignored where it has ended.
   void cancel(sched::RequestId id);
+  /// `stop` is asked in the midst of a step, from step()'s thread; true cancels the requests that
+  /// run in it.
+  void set_stop_check(memory::StopCheck stop) { worker_->set_stop_check(std::move(stop)); }
   /// Runs one step; false once nothing is waiting or running.
   bool step();
 
@@ -85,7 +88,7 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
-  EngineStats stats() const { return recorder_.read(env_, scheduler_, worker_->account()); }
+  EngineStats stats() const;
   /// Where another thread may ask for stats(); steps answer.
   LiveStats& live() { return live_; }
   /// After step() has returned false, or where nobody waits for the rest: takes in the last
@@ -105,6 +108,7 @@ class Engine {
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
   void publish_tokens(const StepOutput& output);
+  void publish_stop(const sched::StepResult& result);
   void publish(const sched::SequenceResult& result, const std::vector<TokenOutput>& tokens,
                const std::optional<Status>& error);
   void end_sequence(sched::SequenceId id);

@@ -306,7 +306,7 @@ TEST(Worker, CarriesOutBlockCopiesBeforeTheRows) {
   const auto opened = Running::shared_model().open();
   auto resolved = resolve({.max_num_seqs = 2}, small_machine(), opened->spec(), opened->plan());
   ASSERT_TRUE(resolved);
-  auto worker = Worker::create(*opened, *resolved, {.threads = 1, .progress = {}});
+  auto worker = Worker::create(real_env(), *opened, *resolved, {.threads = 1, .progress = {}});
   ASSERT_TRUE(worker);
   const std::vector<int32_t> ids = prompt(33, 4);
   for (const int64_t request : {1, 2}) {

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/weight_demand.h"
+
 namespace strata::engine {
 namespace {
 
@@ -30,6 +32,13 @@ constexpr int64_t kThreadBytes = 1 << 20;
 constexpr int64_t kScratchPerLogit = 48;  // of the sampler, a thread
 // What a program holds at its start differs by some pages from run to run.
 constexpr int64_t kSuggestedMore = 4;  // MiB
+constexpr int64_t kUnknownBudget = INT64_MAX / 4;
+// The pool gets one in so many bytes: where all weights are in memory it must have that much to be
+// of use; where they are streamed, more sequences in a pass are worth more than residents.
+constexpr int64_t kPoolShareInRam = 16;
+constexpr int64_t kPoolShareOnDisk = 4;
+// Of the free memory, where a model that does not fit takes what there is.
+constexpr int64_t kLeftFree = 16;
 constexpr int64_t kLeastText = 16 << 20;
 constexpr int64_t kMostText = 1 << 30;
 
@@ -42,6 +51,12 @@ struct Inputs {
 };
 
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+int64_t slabs_for(const memory::SlabPlan& plan, int64_t blocks) {
+  int64_t slabs = 0;
+  for (const int64_t frames : plan.frames_per_slab) slabs += divide_up(blocks, frames);
+  return slabs;
+}
 
 void decide(ResolvedConfig& resolved, std::string name, std::string value, std::string reason) {
   resolved.decisions.push_back({std::move(name), std::move(value), std::move(reason)});
@@ -148,45 +163,113 @@ int64_t default_ceiling(int64_t available, int64_t fixed) {
   return fixed + (available - fixed) / 2;
 }
 
-// Memory for the pool: what the ceiling leaves beside all else. Text gets a share of the ceiling.
-Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
-  int64_t activations =
+// What is taken whatever lives where: everything but the weights and the pool.
+struct Beside {
+  int64_t draft = 0;  // weights of the model that guesses
+  int64_t activations = 0;
+  int64_t base = 0;
+  int64_t text = 0;
+
+  int64_t sum() const { return draft + activations + base + text; }
+};
+
+Beside take_beside(const Inputs& in, const ResolvedConfig& resolved, int64_t most) {
+  Beside beside;
+  beside.activations =
       activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows) +
       kScratchPerLogit * in.spec.vocab * resolved.threads;
-  int64_t weights = in.plan.memory_bytes;
   if (in.draft != nullptr) {
-    activations += activation_estimate(in.draft->spec(), resolved.max_num_batched_tokens,
-                                       resolved.max_num_seqs);
-    weights += in.draft->plan().memory_bytes;
+    beside.activations += activation_estimate(in.draft->spec(), resolved.max_num_batched_tokens,
+                                              resolved.max_num_seqs);
+    beside.draft = in.draft->plan().memory_bytes;
   }
-  const int64_t base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
+  beside.base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
+  beside.text = std::clamp(most / 16, kLeastText, kMostText);
+  return beside;
+}
+
+std::unexpected<Status> refuse_memory(const Inputs& in, const Beside& beside, int64_t weights,
+                                      int64_t least, int64_t most) {
+  const bool asked = in.config.memory_bytes.has_value();
+  const bool ram = in.config.weights_on == placement::WeightsOn::kRam;
+  return fail(
+      Code::kResourceLimit,
+      asked ? "--memory is too little for this model" : "this model does not fit into memory",
+      fmt::format("{} for weights, {} for activations and logits, {} for text, {} for the program",
+                  memory::format_bytes(weights + beside.draft),
+                  memory::format_bytes(beside.activations), memory::format_bytes(beside.text),
+                  memory::format_bytes(beside.base)),
+      fmt::format("less than the {} {}", memory::format_bytes(most),
+                  asked ? "asked for" : "available"),
+      fmt::format(
+          "{}{}a smaller model, --dtype bf16, or fewer --max-num-batched-tokens",
+          asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + kSuggestedMore) : "use ",
+          ram ? "--weights-on auto, " : ""));
+}
+
+// Bytes that the pool should have, of which `share` is a fair part: what the sequences can fill, or
+// what was asked for.
+int64_t pool_wish(const Inputs& in, const ResolvedConfig& resolved, int64_t share) {
+  const int64_t slab = resolved.slab_plan.slab_bytes;
+  if (in.config.kv_blocks) return slab * slabs_for(resolved.slab_plan, *in.config.kv_blocks);
+  const int64_t length =
+      in.config.max_model_len.value_or(std::min(in.spec.max_position, kDefaultLength));
+  const int64_t blocks = divide_up(length, resolved.block_tokens);
+  const int64_t full = slab * slabs_for(resolved.slab_plan, blocks * resolved.max_num_seqs);
+  const int64_t one = slab * slabs_for(resolved.slab_plan, blocks);
+  const int64_t wish = std::min(full, share);
+  return in.config.max_model_len ? std::max(wish, one) : wish;
+}
+
+void decide_weights(const Inputs& in, ResolvedConfig& resolved) {
+  const placement::PlacementPlan& plan = resolved.placement;
+  resolved.io = in.config.io;
+  const bool asked = in.config.weights_on != placement::WeightsOn::kAuto;
+  if (!plan.streams() && !asked) return;
+  const bool some = std::ranges::count(plan.resident, true) > 1;
+  decide(resolved, "weights-on",
+         !plan.streams() ? "ram"
+         : some          ? "ram and disk"
+                         : "disk",
+         plan.reason);
+  if (!plan.streams()) return;
+  decide(resolved, "ring-bytes", memory::format_bytes(plan.ring_bytes),
+         in.config.ring_bytes ? "as asked"
+                              : "three of the largest parts of layers on the disk, at least 8 MiB");
+}
+
+// Memory for the pool: what the ceiling leaves beside all else. Decides where the weights live:
+// they are streamed only where the pool would otherwise be too small to be of use.
+Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   // What the process holds already is gone from what is free.
   const int64_t available =
       in.machine.available_bytes == 0 ? 0 : in.machine.available_bytes + in.machine.process_bytes;
   const std::optional<int64_t> asked = in.config.memory_bytes;
-  resolved.text_bytes = std::clamp((asked ? *asked : available) / 16, kLeastText, kMostText);
-  const int64_t fixed = weights + activations + base + resolved.text_bytes;
-  if (!asked && available == 0) return INT64_MAX / 4;  // unknown: the system refuses if it must
+  const Beside beside = take_beside(in, resolved, asked.value_or(available));
+  resolved.text_bytes = beside.text;
+  const WeightDemand weights(in.config, in.plan);
+  if (!asked && available == 0) {  // unknown: the system refuses if it must
+    resolved.placement = TRY(weights.place(kUnknownBudget));
+    decide_weights(in, resolved);
+    return kUnknownBudget;
+  }
   const int64_t most = asked.value_or(available);
   // Every group needs a slab.
-  const int64_t least = fixed + resolved.slab_plan.slab_bytes *
-                                    static_cast<int64_t>(resolved.slab_plan.frames_per_slab.size());
-  if (least > most) {
-    return fail(
-        Code::kResourceLimit,
-        asked ? "--memory is too little for this model" : "this model does not fit into memory",
-        fmt::format("{} for weights, {} for activations and logits, {} for text, {} for the "
-                    "program",
-                    memory::format_bytes(weights), memory::format_bytes(activations),
-                    memory::format_bytes(resolved.text_bytes), memory::format_bytes(base)),
-        fmt::format("less than the {} {}", memory::format_bytes(most),
-                    asked ? "asked for" : "available"),
-        fmt::format("{}a smaller model, --dtype bf16, or fewer --max-num-batched-tokens",
-                    asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + kSuggestedMore)
-                          : "use "));
-  }
-  resolved.memory_bytes = asked.value_or(default_ceiling(available, fixed));
-  return resolved.memory_bytes - fixed;
+  const int64_t pool = resolved.slab_plan.slab_bytes *
+                       static_cast<int64_t>(resolved.slab_plan.frames_per_slab.size());
+  const int64_t least = beside.sum() + weights.least() + pool;
+  if (least > most) return refuse_memory(in, beside, weights.least(), least, most);
+
+  const int64_t all = beside.sum() + in.plan.memory_bytes;
+  const bool fits = all + std::max(pool, pool_wish(in, resolved, most / kPoolShareInRam)) <= most;
+  int64_t ceiling = most;
+  if (!asked) ceiling = fits ? default_ceiling(available, all) : most - most / kLeftFree;
+  const int64_t room = std::max(ceiling, least) - beside.sum();
+  const int64_t wish = std::max(pool, pool_wish(in, resolved, room / kPoolShareOnDisk));
+  resolved.placement = TRY(weights.place(fits ? room : std::max(weights.least(), room - wish)));
+  decide_weights(in, resolved);
+  resolved.memory_bytes = std::max(ceiling, least);
+  return room - resolved.placement.bytes();
 }
 
 // Once the pool is known: a default ceiling is what is needed, not what might be.
@@ -230,12 +313,6 @@ int64_t blocks_in(const memory::SlabPlan& plan, int64_t slabs) {
     }
   }
   return low;
-}
-
-int64_t slabs_for(const memory::SlabPlan& plan, int64_t blocks) {
-  int64_t slabs = 0;
-  for (const int64_t frames : plan.frames_per_slab) slabs += divide_up(blocks, frames);
-  return slabs;
 }
 
 std::vector<int64_t> block_bytes(const model::ModelSpec& spec, tensor::ProductKind kind,

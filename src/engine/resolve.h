@@ -14,6 +14,7 @@
 #include "memory/kv_pool.h"
 #include "model/spec.h"
 #include "model/weights.h"
+#include "placement/plan.h"
 
 namespace strata::engine {
 
@@ -43,6 +44,8 @@ struct ResolvedConfig {
   int64_t max_logit_rows = 0;  // of a step
   int64_t memory_bytes = 0;    // all that the process may hold; 0 = unknown, nothing is promised
   int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
+  placement::PlacementPlan placement;  // of the weights' units
+  IoKind io = IoKind::kAuto;
   SpeculationConfig speculation;
   memory::SlabPlan slab_plan;
   int64_t slabs = 0;

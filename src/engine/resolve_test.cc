@@ -200,6 +200,53 @@ TEST_F(Resolve, SharesTheBudgetWithTheModelThatGuesses) {
             std::string::npos);
 }
 
+// As of a model whose layers' parts take 40 MiB each.
+model::WeightPlan large_plan(const model::WeightPlan& small) {
+  model::WeightPlan plan = small;
+  for (model::WeightUnit& unit : plan.cut.units) unit.padded_bytes = 40 << 20;
+  plan.memory_bytes = plan.cut.bytes = static_cast<int64_t>(plan.cut.units.size()) * (40 << 20);
+  return plan;
+}
+
+TEST_F(Resolve, StreamsWeightsThatDoNotFitAndKeepsTheCeiling) {
+  const model::WeightPlan plan = large_plan(opened_->plan());
+  bool streamed = false, in_memory = false;
+  for (int64_t mib = 240; mib < 900; mib += 20) {
+    const auto resolved = resolve({.memory_bytes = mib << 20}, machine_, opened_->spec(), plan);
+    ASSERT_TRUE(resolved) << refusal_of(resolved);
+    const placement::PlacementPlan& placed = resolved->placement;
+    const int64_t activations = activation_estimate(
+        opened_->spec(), resolved->max_num_batched_tokens, resolved->max_logit_rows);
+    EXPECT_LE(placed.bytes() + resolved->slabs * resolved->slab_plan.slab_bytes + activations +
+                  resolved->text_bytes,
+              mib << 20);
+    EXPECT_EQ(placed.streams(), !reason(*resolved, "weights-on").empty());
+    EXPECT_FALSE(in_memory && placed.streams()) << "more memory, and fewer residents";
+    streamed |= placed.streams();
+    in_memory |= !placed.streams();
+  }
+  EXPECT_TRUE(streamed && in_memory);
+}
+
+TEST_F(Resolve, WeightsLiveWhereTheyAreAskedTo) {
+  const auto disk = with({.weights_on = placement::WeightsOn::kDisk});
+  ASSERT_TRUE(disk);
+  EXPECT_TRUE(disk->placement.streams());
+  EXPECT_NE(reason(*disk, "weights-on").find("disk: 1 of"), std::string::npos);
+  EXPECT_FALSE(with({})->placement.streams());
+  const model::WeightPlan plan = large_plan(opened_->plan());
+  const EngineConfig ram{.memory_bytes = 300 << 20, .weights_on = placement::WeightsOn::kRam};
+  EXPECT_NE(refusal_of(resolve(ram, machine_, opened_->spec(), plan)).find("--weights-on auto"),
+            std::string::npos);
+}
+
+TEST_F(Resolve, RingThatHoldsNothingIsRefused) {
+  EXPECT_NE(refusal({.weights_on = placement::WeightsOn::kRam, .ring_bytes = 8 << 20})
+                .find("--ring-bytes: got --weights-on ram"),
+            std::string::npos);
+  EXPECT_TRUE(with({.weights_on = placement::WeightsOn::kDisk, .ring_bytes = 8 << 20}));
+}
+
 TEST(Machine, IsSeen) {
   const MachineFacts facts = look_at_machine(real_env());
   EXPECT_GE(facts.cores, 1);

@@ -48,6 +48,11 @@ constexpr Field kFields[] = {
     {"kv_waste_share", [](const EngineStats& s) { return Json(s.kv_waste_share); }},
     {"host_us", [](const EngineStats& s) { return Json(s.host_us()); }},
     {"total_us", [](const EngineStats& s) { return Json(s.total_us()); }},
+    {"weights_read_bytes",
+     [](const EngineStats& s) { return s.ring ? Json(s.ring->read_bytes) : Json(0); }},
+    {"weights_waits", [](const EngineStats& s) { return s.ring ? Json(s.ring->waits) : Json(0); }},
+    {"weights_waited_s",
+     [](const EngineStats& s) { return s.ring ? Json(s.ring->waited_s) : Json(0.0); }},
     {"price_step_us", [](const EngineStats& s) { return Json(s.step_us); }},
     {"price_row_us", [](const EngineStats& s) { return Json(s.row_us); }},
 };
@@ -110,6 +115,10 @@ std::string summary(const EngineStats& stats) {
   if (stats.best_hit_tokens) {
     line +=
         fmt::format(" of {:.1f} % possible", 100 * share(*stats.best_hit_tokens, stats.tokens_in));
+  }
+  if (stats.ring) {
+    line += fmt::format("; {} of weights read, {:.1f} s waited for",
+                        memory::format_bytes(stats.ring->read_bytes), stats.ring->waited_s);
   }
   return line + fmt::format("; {} preemptions, {:.1f} % of KV unused, {:.1f} % of time on the host",
                             stats.scheduler.preemptions, 100 * stats.kv_waste_share,

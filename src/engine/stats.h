@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "memory/ring.h"
 #include "sched/scheduler.h"
 
 namespace strata::engine {
@@ -69,6 +70,7 @@ struct EngineStats {
   double mean_running = 0;                   // over the time of steps
   double kv_waste_share = 0;                 // bytes that no token fills, of those held, ditto
   std::array<PhaseTime, kPhases> phases{};   // of steps
+  std::optional<memory::RingStats> ring{};   // where weights are streamed
   double step_us = 0;                        // a step's time is about step_us + rows * row_us
   double row_us = 0;
 

@@ -6,10 +6,11 @@
 #include "base/check.h"
 #include "device/cpu_device.h"
 #include "engine/draft_model.h"
+#include "model/stream.h"
 
 namespace strata::engine {
 
-Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
+Result<std::unique_ptr<Worker>> Worker::create(Env& env, const OpenedModel& opened,
                                                const ResolvedConfig& config,
                                                const model::LoadOptions& load) {
   std::unique_ptr<Worker> worker(new Worker());
@@ -18,12 +19,10 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
       std::make_unique<kernels::KernelTable>(TRY(kernels::make_cpu_kernel_table(config.isa)));
   model::LoadOptions options = load;
   options.pack = worker->table_->pack;
-  model::Weights weights = TRY(model::load_weights(*worker->device_, opened.spec(),
-                                                   opened.files(), opened.plan(), options));
-  // After loading: its threads and the pool's would share cores.
-  worker->pool_ = TRY(ComputePool::create(config.threads));
+  model::Weights weights = TRY(worker->load(env, opened, config, options));
   worker->masks_ = TRY(MaskAhead::create());
-  const int64_t weight_bytes = weights.memory.bytes();
+  worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights,
+                                weights.memory.bytes());
   worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
       *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
       {.max_rows = config.max_num_batched_tokens,
@@ -31,10 +30,39 @@ Result<std::unique_ptr<Worker>> Worker::create(const OpenedModel& opened,
        .max_sequences = config.max_num_seqs,
        .max_model_len = config.max_model_len,
        .block_tokens = config.block_tokens})));
-  worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights, weight_bytes);
   TRY(worker->allocate(config));
   TRY(worker->prepare_drafts(opened, config));
   return worker;
+}
+
+// Streamed units are re-laid by the pool's threads, so it is there first; otherwise it comes after
+// loading, whose threads would share cores with it.
+Result<model::Weights> Worker::load(Env& env, const OpenedModel& opened,
+                                    const ResolvedConfig& config, const model::LoadOptions& load) {
+  const placement::PlacementPlan& plan = config.placement;
+  if (!plan.streams()) {
+    auto weights =
+        TRY(model::load_weights(*device_, opened.spec(), opened.files(), opened.plan(), load));
+    pool_ = TRY(ComputePool::create(config.threads));
+    return weights;
+  }
+  pool_ = TRY(ComputePool::create(config.threads));
+  const model::StreamSetup setup{.env = env,
+                                 .device = *device_,
+                                 .account = account_,
+                                 .pool = *pool_,
+                                 .spec = opened.spec(),
+                                 .files = opened.files(),
+                                 .plan = opened.plan()};
+  auto source = TRY(model::make_unit_source(setup, opened.source().folder, load.pack));
+  memory::StoreConfig store{.resident = plan.resident, .alignment = opened.plan().cut.alignment};
+  store.ring = {.bytes = plan.ring_bytes, .io = config.io};
+  return model::stream_weights(setup, std::move(source), std::move(store), load);
+}
+
+const memory::Ring* Worker::ring() const {
+  const auto& streamed = model_->weights().streamed;
+  return streamed ? streamed->store->ring() : nullptr;
 }
 
 Result<void> Worker::allocate(const ResolvedConfig& config) {
@@ -99,8 +127,15 @@ StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
   masks_->start(guided(plan));
   clock.lap(Phase::kPrepare);
-  model_->forward(context, batch_.view(*kv_pool_), reinterpret_cast<float*>(logits_.data()));
+  model::ForwardBatch batch = batch_.view(*kv_pool_);
+  batch.stop = stop_;
+  const auto computed = model_->forward(context, batch, reinterpret_cast<float*>(logits_.data()));
   clock.lap(Phase::kForward);
+  if (!computed) {
+    masks_->finish(*pool_);
+    fail_step(plan, computed.error(), output);
+    return output;
+  }
   publish_prompt_logprobs(plan);
   masks_->finish(*pool_);
   for (std::vector<Draw> draws = first_draws(plan, output); !draws.empty();) {
@@ -114,6 +149,17 @@ StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
   offer_drafts(output);
   clock.lap(Phase::kDraft);
   return output;
+}
+
+void Worker::fail_step(const sched::StepPlan& plan, const Status& reason, StepOutput& output) {
+  output.result.failed = true;
+  for (const sched::SequenceStep& step : plan.sequences) {
+    output.result.sequences.push_back(
+        {.sequence = step.sequence, .finished = sched::FinishReason::kCancelled});
+    if (reason.code == Code::kCancelled) continue;
+    output.failures.emplace_back(step.sequence, reason);
+  }
+  output.tokens.resize(output.result.sequences.size());
 }
 
 std::vector<sampling::DecodeState*> Worker::guided(const sched::StepPlan& plan) {

@@ -64,15 +64,17 @@ struct TokenOutput {
 struct StepOutput {
   sched::StepResult result;
   std::vector<std::vector<TokenOutput>> tokens;  // of each of result.sequences, by token
-  /// Sequences that cannot go on, with the reason; they are finished in `result`.
+  /// Sequences that cannot go on, with the reason; they are finished in `result`. A step that
+  /// failed without any was stopped.
   std::vector<std::pair<sched::SequenceId, Status>> failures;
 };
 
 /// One thread uses it: worker 0 of its pool.
 class Worker {
  public:
-  /// Loads the weights; `progress` is called from loading threads, never by two at once.
-  static Result<std::unique_ptr<Worker>> create(const OpenedModel& opened,
+  /// Loads the weights; `progress` is called from loading threads, never by two at once. `env` and
+  /// `opened` must outlive the worker where weights are streamed.
+  static Result<std::unique_ptr<Worker>> create(Env& env, const OpenedModel& opened,
                                                 const ResolvedConfig& config,
                                                 const model::LoadOptions& load);
   Worker(const Worker&) = delete;
@@ -84,13 +86,19 @@ class Worker {
   /// Drops a sequence that no later plan names.
   void remove(sched::SequenceId id);
 
-  /// Laps of `clock`: preparing, the forward, sampling.
+  /// Asked between units of the weights, and while one is waited for: true ends the step, and what
+  /// runs in it, as cancelled.
+  void set_stop_check(memory::StopCheck stop) { stop_ = std::move(stop); }
+  /// Laps of `clock`: preparing, the forward, sampling. Where weights cannot be read the step has
+  /// failed: every sequence of the plan is finished, with the reason.
   StepOutput execute(const sched::StepPlan& plan, StepClock& clock);
 
   /// The text that a sequence still held back when it was cancelled; none where it never ran.
   std::string rest_of_text(sched::SequenceId id);
 
   const model::Model& model() const { return *model_; }
+  /// Null where all weights are in memory.
+  const memory::Ring* ring() const;
   memory::MemoryAccount& account() { return account_; }
   const memory::MemoryAccount& account() const { return account_; }
   const kernels::KernelTable& kernel_table() const { return *table_; }
@@ -120,6 +128,8 @@ class Worker {
   };
 
   Worker() = default;
+  Result<model::Weights> load(Env& env, const OpenedModel& opened, const ResolvedConfig& config,
+                              const model::LoadOptions& load);
   Result<void> allocate(const ResolvedConfig& config);
   Result<void> prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config);
   void admit(const sched::Admission& admission);
@@ -136,9 +146,11 @@ class Worker {
   std::vector<Draw> accept(const sched::StepPlan& plan, std::vector<Draw> draws,
                            StepOutput& output);
   void offer_drafts(StepOutput& output);
+  static void fail_step(const sched::StepPlan& plan, const Status& reason, StepOutput& output);
   std::span<float> logits_of(size_t index, int64_t row);
 
   memory::MemoryAccount account_;  // first in, last out: charges below refer to it
+  memory::StopCheck stop_;
   std::unique_ptr<device::Device> device_;
   std::unique_ptr<ComputePool> pool_;
   std::unique_ptr<kernels::KernelTable> table_;

@@ -9,6 +9,8 @@ std::string_view tag_name(MemoryTag tag) {
   switch (tag) {
     case MemoryTag::kWeights:
       return "weights";
+    case MemoryTag::kRing:
+      return "ring";
     case MemoryTag::kKv:
       return "KV";
     case MemoryTag::kActivations:

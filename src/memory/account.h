@@ -13,8 +13,8 @@
 
 namespace strata::memory {
 
-enum class MemoryTag : uint8_t { kWeights, kKv, kActivations, kLogits, kText };
-inline constexpr int kMemoryTags = 5;
+enum class MemoryTag : uint8_t { kWeights, kRing, kKv, kActivations, kLogits, kText };
+inline constexpr int kMemoryTags = 6;
 
 std::string_view tag_name(MemoryTag tag);
 

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "model/rope.h"
+#include "model/stream.h"
 
 namespace strata::model {
 namespace {
@@ -67,12 +68,38 @@ Result<Model> Model::create(device::Device& device, ModelSpec spec, Weights weig
   model.weights_ = std::move(weights);
   model.limits_ = limits;
   model.table_ = &table;
+  model.find_units();
   model.kv_layout_ = make_kv_layout(model.spec_, model.kind(), limits.block_tokens);
   for (const RopeSpec& rope : model.spec_.ropes) {
     model.ropes_.push_back(TRY(build_rope_tables(device, rope, limits.max_model_len, pool)));
   }
   TRY(model.allocate_buffers(device));
   return model;
+}
+
+void Model::find_units() {
+  attention_units_.resize(spec_.layers.size());
+  mlp_units_.resize(spec_.layers.size());
+  if (weights_.streamed == nullptr) return;
+  const std::vector<WeightUnit>& units = weights_.streamed->plan->cut.units;
+  for (size_t unit = 0; unit < units.size(); unit++) {
+    const auto layer = static_cast<size_t>(units[unit].layer);
+    if (units[unit].kind == UnitKind::kAttention) attention_units_[layer] = unit;
+    if (units[unit].kind == UnitKind::kMlp) mlp_units_[layer] = unit;
+    if (units[unit].kind == UnitKind::kHead) head_unit_ = unit;
+  }
+  CHECK(weights_.embedding.data != nullptr, "the embedding is resident");
+}
+
+// Threads that would spin for work sleep while the disk is waited for.
+Result<memory::Lease> Model::lease(const device::ExecContext& context, const ForwardBatch& batch,
+                                   size_t unit) {
+  if (batch.stop && batch.stop()) return fail(Code::kCancelled, "stopped between units");
+  if (weights_.streamed == nullptr || weights_.streamed->store->ready(unit)) {
+    return lease_unit(weights_, unit, batch.stop);
+  }
+  const SpinPause pause(*context.pool);
+  return lease_unit(weights_, unit, batch.stop);
 }
 
 int64_t Model::rope_bytes() const {
@@ -125,7 +152,8 @@ Result<void> Model::allocate_buffers(device::Device& device) {
   return {};
 }
 
-void Model::forward(const device::ExecContext& context, const ForwardBatch& batch, float* logits) {
+Result<void> Model::forward(const device::ExecContext& context, const ForwardBatch& batch,
+                            float* logits) {
   const auto rows = static_cast<int64_t>(batch.ids.size());
   CHECK(rows > 0 && rows <= limits_.max_rows, "a batch must fit the activations");
   CHECK(batch.positions.size() == batch.ids.size(), "one position per row");
@@ -133,11 +161,18 @@ void Model::forward(const device::ExecContext& context, const ForwardBatch& batc
   CHECK(static_cast<int64_t>(batch.logit_rows.size()) <= limits_.max_logit_rows,
         "more logit rows than prepared for");
   embed(context, batch);
-  for (int layer = 0; layer < static_cast<int>(spec_.layers.size()); layer++) {
-    attention_layer(context, batch, layer);
-    mlp_layer(context, rows, layer);
+  for (size_t layer = 0; layer < spec_.layers.size(); layer++) {
+    {
+      const memory::Lease unit = TRY(lease(context, batch, attention_units_[layer]));
+      attention_layer(context, batch, static_cast<int>(layer));
+    }
+    const memory::Lease unit = TRY(lease(context, batch, mlp_units_[layer]));
+    mlp_layer(context, rows, static_cast<int>(layer));
   }
+  if (batch.logit_rows.empty()) return {};
+  const memory::Lease unit = TRY(lease(context, batch, head_unit_));
   head(context, batch, logits);
+  return {};
 }
 
 void Model::embed(const device::ExecContext& context, const ForwardBatch& batch) {
@@ -241,7 +276,6 @@ void Model::mlp_layer(const device::ExecContext& context, int64_t rows, int laye
 // is one norm.
 void Model::head(const device::ExecContext& context, const ForwardBatch& batch, float* logits) {
   const auto wanted = batch.logit_rows;
-  if (wanted.empty()) return;
   for (size_t first = 0; first < wanted.size();) {
     size_t end = first + 1;
     while (end < wanted.size() && wanted[end] == wanted[end - 1] + 1) end++;

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "device/exec_context.h"
 #include "kernels/kernel_table.h"
+#include "memory/weight_store.h"
 #include "model/rope.h"
 #include "model/spec.h"
 #include "model/weights.h"
@@ -32,6 +33,8 @@ struct ForwardBatch {
   std::span<const std::span<const kernels::SequenceView>> groups;  // [KvLayout::groups]
   std::span<const int32_t> logit_rows;  // rows whose logits are wanted, ascending
   KvPoolView kv;
+  /// Asked between units, and while one is waited for; true ends the pass with kCancelled.
+  memory::StopCheck stop = {};
 };
 
 /// What a model is prepared for; activations and RoPE tables are sized by it once.
@@ -64,8 +67,10 @@ class Model {
   int64_t workspace_bytes(int threads) const;
 
   /// Writes logits f32 [logit_rows][vocab] to `logits` (dense). The batch must be within the
-  /// limits.
-  void forward(const device::ExecContext& context, const ForwardBatch& batch, float* logits);
+  /// limits. Where weights are streamed it fails with what their reading fails with; logits, and
+  /// keys and values of the batch's rows, then hold nothing.
+  Result<void> forward(const device::ExecContext& context, const ForwardBatch& batch,
+                       float* logits);
 
  private:
   /// Where each activation lies in activations_; see forward.cc.
@@ -83,6 +88,9 @@ class Model {
   };
 
   Model() = default;
+  void find_units();
+  Result<memory::Lease> lease(const device::ExecContext& context, const ForwardBatch& batch,
+                              size_t unit);
   Result<void> allocate_buffers(device::Device& device);
   /// Lays the buffers out from `base` (null: only counts `bytes`).
   Buffers carve_buffers(std::byte* base, int64_t& bytes) const;
@@ -100,6 +108,10 @@ class Model {
 
   ModelSpec spec_;
   Weights weights_;
+  /// Of each layer, and of the head, in the plan's cut; unused where no unit is streamed.
+  std::vector<size_t> attention_units_;
+  std::vector<size_t> mlp_units_;
+  size_t head_unit_ = 0;
   KvLayout kv_layout_;
   ModelLimits limits_;
   const kernels::KernelTable* table_ = nullptr;

@@ -211,7 +211,7 @@ class Runner {
     for (const auto& view : views) groups.emplace_back(&view, 1);
     const auto vocab = static_cast<size_t>(model_.spec().vocab);
     std::vector<float> out(wanted.size() * vocab);
-    model_.forward(
+    const auto computed = model_.forward(
         {.workspace = aligned(workspace_, 64).first(workspace_.size() - 64), .pool = pool_.get()},
         {.ids = std::span(ids).subspan(static_cast<size_t>(first), static_cast<size_t>(rows)),
          .positions = positions,
@@ -219,6 +219,7 @@ class Runner {
          .logit_rows = wanted,
          .kv = {aligned(kv_, 4096).data()}},
         out.data());
+    EXPECT_TRUE(computed);
     for (size_t i = 0; i < wanted.size(); i++)
       logits.emplace_back(out.begin() + static_cast<std::ptrdiff_t>(i * vocab),
                           out.begin() + static_cast<std::ptrdiff_t>((i + 1) * vocab));

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/pack_file.h"
 #include "device/device.h"
+#include "memory/weight_store.h"
 #include "model/spec.h"
 #include "model/units.h"
 #include "tensor/pack.h"
@@ -77,8 +79,17 @@ struct LayerWeights {
   const float* down_bias = nullptr;
 };
 
-/// The weights of a model, each where its unit lies. Owns `memory`, one piece for all units;
-/// pointers stay valid when it is moved.
+/// Units that are not all in memory: who holds them, and where they come from. The plan must
+/// outlive it.
+struct StreamedUnits {
+  std::unique_ptr<const memory::UnitSource> source;
+  std::unique_ptr<memory::WeightStore> store;
+  const WeightPlan* plan = nullptr;
+};
+
+/// The weights of a model, each where its unit lies: in `memory`, one piece for all units, or
+/// wherever `streamed` has it at the moment. Pointers stay valid when it is moved; those of a
+/// streamed unit are set by leasing it (stream.h).
 struct Weights {
   tensor::ProductKind kind = tensor::ProductKind::kBf16;
   tensor::PackedMatrix embedding;
@@ -86,6 +97,7 @@ struct Weights {
   const float* final_norm = nullptr;
   std::vector<LayerWeights> layers;
   device::Buffer memory;
+  std::unique_ptr<StreamedUnits> streamed = {};  // null: every unit is in `memory`
 };
 
 /// Points the places of a unit's tensors (of a tied embedding also the head's) into the unit that

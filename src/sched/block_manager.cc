@@ -99,6 +99,12 @@ void BlockManager::evict_all() {
 }
 
 // A block that came and went between two plans is no news to the worker.
+void BlockManager::unpublish_all() {
+  evict_all();
+  for (Record& held : records_) held.hash.reset();
+  for (auto& index : index_) index.clear();
+}
+
 void BlockManager::free(BlockId block) {
   Record& old = record(block);
   const BlockPlace place{.group = old.group, .block = block, .frame = old.frame};

@@ -59,6 +59,8 @@ class BlockManager {
   }
   /// Gives up all cached blocks without references.
   void evict_all();
+  /// No block can be found by its hash any more; those without references are free.
+  void unpublish_all();
 
   int64_t frame(BlockId block) const { return record(block).frame; }
   int64_t references(BlockId block) const { return record(block).references; }

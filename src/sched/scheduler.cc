@@ -92,6 +92,8 @@ void Scheduler::complete(const StepResult& result) {
     accept(found->second, entry);
     if (entry.finished) finish(entry.sequence);
   }
+  // Which blocks it was to fill is known here no more; failures are too rare to remember it for.
+  if (result.failed) blocks_.unpublish_all();
   blocks_.complete(result.plan);
 }
 

@@ -341,6 +341,24 @@ TEST(Scheduler, ForksSequencesOfARequestAndCopiesWhatTheyWrite) {
   EXPECT_EQ(driver.scheduler().blocks().live_blocks(0), 0);
 }
 
+// Blocks are found from the plan after the one that fills them, before it is known whether it did.
+TEST(Scheduler, FailedStepLeavesNothingToBeFound) {
+  SchedulerConfig config = small_config();
+  config.groups = {{.frames_per_slab = 4, .window = 0}};
+  for (const bool failed : {false, true}) {
+    Scheduler scheduler = make(config);
+    Request first = request(1, 8, 4), second = request(2, 9, 4);
+    first.block_hashes = second.block_hashes = hashes(1, 2);
+    const StepPlan plan = scheduler.schedule({.arrivals = {first}});
+    const SequenceResult ended{plan.sequences.at(0).sequence, {}, FinishReason::kCancelled, {}};
+    const StepPlan next = scheduler.schedule(
+        {.arrivals = {second}, .completions = {StepResult{plan.id, {ended}, failed}}});
+    ASSERT_EQ(next.sequences.size(), 1u);
+    EXPECT_EQ(next.sequences[0].first_position, failed ? 0 : 8);
+    EXPECT_EQ(scheduler.audit(), "");
+  }
+}
+
 TEST(Scheduler, AuditsFindPlantedBugs) {
   auto scheduler = Scheduler::create_planted(tight_config(), Plant::kLostDecref);
   ASSERT_TRUE(scheduler);
@@ -373,7 +391,8 @@ TEST(Serialize, KeepsEveryField) {
   const auto sequence = static_cast<SequenceId>(8);
   const StepResult result{
       static_cast<PlanId>(2),
-      {{sequence, {4, 5}, std::nullopt, hashes(9, 2), 3}, {sequence, {}, FinishReason::kStop, {}}}};
+      {{sequence, {4, 5}, std::nullopt, hashes(9, 2), 3}, {sequence, {}, FinishReason::kStop, {}}},
+      true};
   expect_round_trip(StepInput{.now_us = 7,
                               .arrivals = {made},
                               .cancels = {made.id},

@@ -232,14 +232,17 @@ std::string_view finish_reason_name(FinishReason reason) {
 }
 
 Json to_json(const StepResult& result) {
-  return {{"plan", value(result.plan)},
-          {"sequences", write_list(result.sequences, write_sequence_result)}};
+  Json json = {{"plan", value(result.plan)},
+               {"sequences", write_list(result.sequences, write_sequence_result)}};
+  if (result.failed) json["failed"] = true;
+  return json;
 }
 
 Result<StepResult> step_result_from_json(const Json& json) {
   StepResult result;
   result.plan = TRY(read_id<PlanId>(json, "plan"));
   result.sequences = TRY(read_list<SequenceResult>(json, "sequences", read_sequence_result));
+  result.failed = TRY(optional_bool(json, "failed")).value_or(false);
   return result;
 }
 

@@ -67,6 +67,9 @@ struct SequenceResult {
 struct StepResult {
   PlanId plan{};
   std::vector<SequenceResult> sequences{};  // those that yielded, finished or were cancelled
+  /// No row was computed, and every sequence of the plan has finished: nothing that was written for
+  /// it may be found again.
+  bool failed = false;
 
   bool operator==(const StepResult&) const = default;
 };

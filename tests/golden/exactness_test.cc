@@ -1,7 +1,7 @@
 // A sequence's logits are a function of its tokens and the model alone: the real program computes
-// the same prompts in batches of 1, 3 and 64, in any order, in any chunking, on 1 or 2 threads and
-// with every instruction set of the machine, and every logits file must come out byte for byte the
-// same.
+// the same prompts in batches of 1, 3 and 64, in any order, in any chunking, on 1 or 2 threads,
+// with weights in memory or streamed from the disk and with every instruction set of the machine,
+// and every logits file must come out byte for byte the same.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -136,6 +136,9 @@ std::vector<Flags> variations() {
   }
   all.push_back({"--max-num-seqs", "3", "--prefill-chunk", "7", "--threads", "2"});
   all.push_back({"--max-num-seqs", "64", "--prefill-chunk", "100", "--threads", "1"});
+  all.push_back({"--weights-on", "disk"});
+  all.push_back({"--weights-on", "disk", "--io", "pread", "--ring-bytes", "4MiB"});
+  all.push_back({"--weights-on", "disk", "--max-num-seqs", "3", "--prefill-chunk", "7"});
   return all;
 }
 

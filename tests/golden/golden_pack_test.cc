@@ -1,5 +1,5 @@
-// A pack computes what its folder does, bit for bit: golden models of every family and type, tied
-// and untied heads, biases, norms of q and k, windows.
+// A pack computes what its folder does, bit for bit, in memory and streamed: golden models of every
+// family and type, tied and untied heads, biases, norms of q and k, windows.
 #include <gtest/gtest.h>
 
 #include "strata_run.h"
@@ -24,11 +24,16 @@ TEST_P(Pack, GivesTheLogitsOfItsFolder) {
   flags.insert(flags.end(), {"--max-tokens", "8", "--temperature", "0"});
   const std::vector<Prompt> prompts = {{"p", golden.prompt_ids}};
   const auto wanted = generate(from_folder.path() / "model", prompts, flags, from_folder.path());
-  const auto found = generate(pack, prompts, flags, from_pack.path());
   ASSERT_EQ(wanted.exit_code, 0) << wanted.errors;
-  ASSERT_EQ(found.exit_code, 0) << found.errors;
-  EXPECT_EQ(found.rows.at("p").ids, wanted.rows.at("p").ids);
-  EXPECT_TRUE(read_file(found.npy("p")) == read_file(wanted.npy("p"))) << "logits differ";
+  for (const std::string where : {"ram", "disk"}) {
+    auto flags_there = flags;
+    flags_there.insert(flags_there.end(), {"--weights-on", where});
+    const auto found = generate(pack, prompts, flags_there, from_pack.path());
+    ASSERT_EQ(found.exit_code, 0) << found.errors;
+    EXPECT_EQ(found.rows.at("p").ids, wanted.rows.at("p").ids) << where;
+    EXPECT_TRUE(read_file(found.npy("p")) == read_file(wanted.npy("p"))) << where;
+    std::filesystem::remove_all(found.logits);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Pack, testing::ValuesIn(case_names()),

@@ -96,6 +96,7 @@ class BatchRun {
       if (interrupted()) return stop();
       TRY(take_rows());
       const bool more = session_.engine->step();
+      if (interrupted()) return stop();  // in the midst of the step, perhaps: rows may be cut short
       end_rows();
       TRY(write_rows());
       progress_.show(counts_, running_);

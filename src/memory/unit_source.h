@@ -1,0 +1,48 @@
+// Where units of weights lie on disk, as plain byte ranges: what a pack's header or a model
+// folder's index comes to. Filled above (model); memory reads by it and knows no tensors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace strata::memory {
+
+/// A run of bytes in a file that belongs to one unit.
+struct UnitPiece {
+  size_t file = 0;  // into UnitSource::paths
+  uint64_t offset = 0;
+  int64_t bytes = 0;
+};
+
+struct StoredUnit {
+  std::string name;                    // for errors: "layer 3 mlp"
+  std::vector<UnitPiece> pieces = {};  // in the order in which they are read
+  std::optional<uint64_t> checksum = {};
+  int64_t bytes = 0;  // in compute layout
+};
+
+/// A unit as it was read: its pieces, each somewhere in memory.
+using RawUnit = std::span<const std::span<const std::byte>>;
+
+/// Shared by threads; every method is const and thread-safe.
+class UnitSource {
+ public:
+  virtual ~UnitSource() = default;
+  virtual const std::vector<std::string>& paths() const = 0;
+  virtual const std::vector<StoredUnit>& units() const = 0;
+  /// True where a unit is one piece that is its compute layout already.
+  virtual bool ready_made() const = 0;
+  /// Writes the unit's compute layout to `out` (StoredUnit::bytes) on the caller's threads; only
+  /// where it is not ready-made.
+  virtual Result<void> finish(size_t unit, RawUnit raw, std::span<std::byte> out) const = 0;
+  /// Of the unit as read; only for units that have one to compare it with.
+  virtual uint64_t checksum(RawUnit raw) const = 0;
+};
+
+}  // namespace strata::memory

@@ -1,0 +1,69 @@
+// Decides where every unit of the weights lives, before anything is loaded: in memory, or streamed
+// from the disk through the ring. Pure: sizes, a budget and prices in, a plan with its reasons out.
+// Knows neither files nor models.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace strata::placement {
+
+/// `--weights-on`. kAuto: in memory as far as they fit, the rest streamed.
+enum class WeightsOn : uint8_t { kAuto, kRam, kDisk };
+
+/// "auto", "ram" or "disk"; kInvalidArgument names --weights-on.
+Result<WeightsOn> parse_weights_on(std::string_view name);
+
+/// A unit as far as its place is concerned; in the order of the pass.
+struct UnitFacts {
+  int64_t bytes = 0;       // in memory
+  int64_t read_bytes = 0;  // of a place in the ring: as the disk has it, whole blocks
+  bool pinned = false;     // must be resident: it is gathered from, or smaller than a read
+};
+
+/// What things cost, as measured; 0 = unknown. The greedy placement asks for no price.
+struct CostTable {
+  double disk_bytes_per_s = 0;
+};
+
+struct PlacementRequest {
+  std::span<const UnitFacts> units;
+  WeightsOn weights_on = WeightsOn::kAuto;
+  std::optional<int64_t> ring_bytes = {};  // as asked
+  bool finished_apart = false;  // a streamed unit is re-laid into memory of its own after the read
+  int64_t budget = 0;           // for weights, the ring and that memory
+};
+
+struct PlacementPlan {
+  std::vector<bool> resident;  // of each unit
+  int64_t resident_bytes = 0;
+  int64_t streamed_bytes = 0;  // read in each pass
+  int64_t ring_bytes = 0;
+  int64_t finished_bytes = 0;  // memory for the unit that is re-laid
+  double pass_s = 0;           // that reading takes; 0 = unknown, or nothing is read
+  std::string reason;
+
+  bool streams() const { return streamed_bytes > 0; }
+  int64_t bytes() const { return resident_bytes + ring_bytes + finished_bytes; }
+};
+
+/// A ring holds at least so many of the largest streamed unit, unless asked otherwise: one computed
+/// with, one read, and one that the next pass or the wrap of the buffer wants.
+inline constexpr int64_t kRingUnits = 3;
+/// Small models' rings: below this a request is the larger part of the ring.
+inline constexpr int64_t kLeastRing = 8 << 20;
+
+/// The least budget that place() takes.
+int64_t least_budget(const PlacementRequest& request);
+
+/// Everything resident where it fits (or is asked for); else as much as fits beside the ring,
+/// spread evenly over the depth. The budget must be at least least_budget().
+PlacementPlan place_greedily(const PlacementRequest& request, const CostTable& costs);
+
+}  // namespace strata::placement
