@@ -303,6 +303,8 @@ CAPITALS = Bank("format capitals", """
     Make all letters of {x} capital letters.
     Turn {x} into capital letters.
     Use capital letters only: {x}
+    Please write the word {x} in capitals.
+    Please say {x} in capital letters.
     ~Please write {x} in capital letters.
     """)
 QUOTES = Bank("format quotes", """
@@ -312,6 +314,9 @@ QUOTES = Bank("format quotes", """
     Put {x} in quotes.
     Write the word {x} between quotes.
     Repeat {x} in quotes.
+    Please write {x} in quotes.
+    Please put quotes around {x}.
+    Please repeat the word {x} in quotes.
     ~Please put {x} in quotes.
     """)
 COMMAS = Bank("format commas", """
@@ -321,6 +326,8 @@ COMMAS = Bank("format commas", """
     Write these words again, with commas: {w}
     Make a list with commas: {w}
     These words need commas between them: {w}
+    Please put commas between these words: {w}
+    Please make a list with commas: {w}
     ~Please write these words with commas: {w}
     """)
 PREFIX = Bank("format prefix", """
@@ -330,6 +337,8 @@ PREFIX = Bank("format prefix", """
     Write "{p}" and then the word {x}.
     Begin with "{p}" and write the word {x}.
     Put "{p}" before the word {x}.
+    Please begin with "{p}" and then write {x}.
+    Please write "{p}" and then {x}.
     ~Start your answer with "{p}" and then write {x}.
     """)
 TWICE = Bank("format twice", """
@@ -338,6 +347,8 @@ TWICE = Bank("format twice", """
     Say the word {x} twice.
     Repeat the word {x} two times.
     Say {x} two times.
+    Please say {x} twice.
+    Please repeat {x} two times.
     ~Please write {x} two times.
     """)
 LINES = Bank("format lines", """
@@ -346,6 +357,8 @@ LINES = Bank("format lines", """
     Make a list with one word on each line: {c}
     Put each word on its own line: {c}
     One word on each line: {c}
+    Please put each of these words on its own line: {c}
+    Please write these words one below the other: {c}
     ~Please write each of these words on a line: {c}
     """)
 BRACKETS = Bank("format brackets", """
@@ -354,6 +367,8 @@ BRACKETS = Bank("format brackets", """
     Write {x} between brackets.
     Put {x} in brackets.
     Write the word {x} between brackets.
+    Please write {x} in brackets.
+    Please put brackets around the word {x}.
     ~Please put the word {x} in brackets.
     """)
 PREFIXES = ("Answer:", "Result:", "Note:", "Final:", "Word:", "Output:")
