@@ -116,9 +116,9 @@ TEST_P(ReadQueueTest, FileCutShortIsNamedWithTheByteWhereItEnds) {
   const auto queue = real_env().open_read_queue(config({path}));
   ASSERT_TRUE(queue);
   ASSERT_TRUE(real_env().truncate_file(path, 50'000));
-  const AlignedMemory memory(96 << 10);
-  const auto failed = failures(**queue, {{7, 0, 32768, memory.span(), 60'000},
-                                         {8, 0, 0, memory.span().first(32768), 32768}});
+  const AlignedMemory memory(128 << 10);
+  const auto failed = failures(**queue, {{7, 0, 32768, memory.span().first(96 << 10), 60'000},
+                                         {8, 0, 0, memory.span().subspan(96 << 10), 32768}});
   ASSERT_EQ(failed.size(), 1u);
   const Status& status = failed.at(7);
   EXPECT_EQ(status.code, Code::kInvalidData);
