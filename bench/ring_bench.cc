@@ -1,10 +1,9 @@
 // How near the ring comes to the disk: reads of 1 MiB past the page cache at depths 4, 8 and 16,
-// and the ring over the same file with a consumer that computes nothing, in turn. D* is the best of
-// the plain reads. Bound: the disk.
+// into little memory and into as much as the ring has, and the ring over the same file with a
+// consumer that computes nothing, in turn. D* is the best of the plain reads. Bound: the disk.
 //
-//   ring_bench FILE [--seconds 10] [--rounds 2] [--unit-mib 96] [--ring-mib 384] [--request-kib
-//   1024]
-//              [--depth-mib 16] [--io auto]
+//   ring_bench FILE [--seconds 10] [--rounds 2] [--unit-mib 96] [--ring-mib 384]
+//              [--request-kib 4096] [--depth-mib 32] [--io auto]
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -44,36 +43,39 @@ void show(const std::string& what, const Speed& speed, double best) {
   fmt::print("\n");
 }
 
+struct Plainly {
+  int depth = 16;
+  int64_t buffer_bytes = 0;  // around which reads go; little of it stays in caches
+  IoKind io = IoKind::kAuto;
+  double seconds = 0;
+};
+
 // Whole requests of the file from front to back, around and around.
-Result<Speed> read_plainly(const std::string& path, uint64_t bytes, int depth, IoKind io,
-                           double seconds) {
+Result<Speed> read_plainly(const std::string& path, uint64_t bytes, const Plainly& how) {
   device::CpuDevice device;
-  const auto buffer = TRY(device.allocate(static_cast<int64_t>(kRequest) * depth));
+  const auto buffer = TRY(device.allocate(how.buffer_bytes));
   const auto queue = TRY(real_env().open_read_queue(
-      {.paths = {path}, .io = io, .depth = depth, .buffer = buffer.span()}));
+      {.paths = {path}, .io = how.io, .depth = how.depth, .buffer = buffer.span()}));
   const uint64_t requests = bytes / kRequest;
-  uint64_t next = 0, read = 0;
-  std::vector<uint64_t> free;
-  for (uint64_t i = 0; i < static_cast<uint64_t>(depth); i++) free.push_back(i);
+  const uint64_t slots = static_cast<uint64_t>(how.buffer_bytes) / kRequest;
+  uint64_t next = 0, ended = 0;
   std::vector<ReadOutcome> outcomes;
   const double cpu = cpu_s(), start = now_s();
   double end = start;
-  for (; end - start < seconds; end = now_s()) {
-    for (; !free.empty(); free.pop_back()) {
-      queue->submit({.id = free.back(),
+  for (; end - start < how.seconds; end = now_s()) {
+    for (; next - ended < static_cast<uint64_t>(how.depth); next++) {
+      queue->submit({.id = next,
                      .file = 0,
-                     .offset = next++ % requests * kRequest,
-                     .out = buffer.span().subspan(free.back() * kRequest, kRequest),
+                     .offset = next % requests * kRequest,
+                     .out = buffer.span().subspan(next % slots * kRequest, kRequest),
                      .needed = kRequest});
     }
     outcomes.clear();
     queue->wait(outcomes);
-    for (const ReadOutcome& outcome : outcomes) {
-      TRY(Result<void>(outcome.status));
-      free.push_back(outcome.id);
-      read += kRequest;
-    }
+    for (const ReadOutcome& outcome : outcomes) TRY(Result<void>(outcome.status));
+    ended += outcomes.size();
   }
+  const uint64_t read = ended * kRequest;
   return Speed{static_cast<double>(read) / (end - start), (cpu_s() - cpu) / (end - start)};
 }
 
@@ -132,14 +134,16 @@ Result<void> run_bench(const std::string& path, const bench::Options& options) {
   const RingConfig config{
       .bytes = static_cast<int64_t>(options.number("ring-mib", 384)) << 20,
       .io = io,
-      .request_bytes = static_cast<int64_t>(options.number("request-kib", 1024)) << 10,
-      .depth_bytes = static_cast<int64_t>(options.number("depth-mib", 16)) << 20};
+      .request_bytes = static_cast<int64_t>(options.number("request-kib", 4096)) << 10,
+      .depth_bytes = static_cast<int64_t>(options.number("depth-mib", 32)) << 20};
   for (int round = 0; round < static_cast<int>(options.number("rounds", 2)); round++) {
     double best = 0;
-    for (const int depth : {4, 8, 16}) {
-      const Speed speed = TRY(read_plainly(path, bytes, depth, io, seconds));
-      best = std::max(best, speed.bytes_per_s);
-      show(fmt::format("reads of 1 MiB, {} under way", depth), speed, 0);
+    for (const int64_t buffer : {int64_t{32 << 20}, config.bytes}) {
+      for (const int depth : {4, 8, 16}) {
+        const Speed speed = TRY(read_plainly(path, bytes, {depth, buffer, io, seconds}));
+        best = std::max(best, speed.bytes_per_s);
+        show(fmt::format("{} reads of 1 MiB into {} MiB", depth, buffer >> 20), speed, 0);
+      }
     }
     show("ring", TRY(read_through_ring(source, config, seconds)), best);
   }

@@ -103,6 +103,16 @@ Result<OpenFile> open_regular(const std::string& path, int flags) {
   return OpenFile{std::move(fd), static_cast<uint64_t>(info.st_size)};
 }
 
+// The page cache keeps large folios, of at most 2 MiB, and forgets one only where all of it is
+// named.
+void forget_pages(int fd, uint64_t offset, uint64_t bytes) {
+  constexpr uint64_t kFolio = 2 << 20;
+  const uint64_t begin = offset / kFolio * kFolio;
+  const uint64_t end = (offset + bytes + kFolio - 1) / kFolio * kFolio;
+  ::posix_fadvise(fd, static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                  POSIX_FADV_DONTNEED);
+}
+
 class PosixReadable : public ReadableFile {
  public:
   explicit PosixReadable(OpenFile file) : fd_(std::move(file.fd)), size_(file.size) {}
@@ -128,8 +138,7 @@ class PosixReadable : public ReadableFile {
   }
 
   void drop_cached(uint64_t offset, uint64_t bytes) const override {
-    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
-                    POSIX_FADV_DONTNEED);
+    forget_pages(fd_.get(), offset, bytes);
   }
 
  private:
@@ -171,8 +180,7 @@ class PosixWritable : public WritableFile {
     constexpr unsigned kWrittenBack =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     TRY(sync_range(offset, bytes, kWrittenBack));
-    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
-                    POSIX_FADV_DONTNEED);
+    forget_pages(fd_.get(), offset, bytes);
     return {};
   }
 

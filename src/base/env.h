@@ -28,7 +28,8 @@ class ReadableFile {
   /// Fills all of `out` from `offset` (bytes), or fails: kIo for a refused read, kInvalidData where
   /// the file ends early.
   virtual Result<void> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
-  /// Lets the page cache forget the whole pages of a range, which are charged to who read them.
+  /// Lets the page cache forget a range, which is charged to who read it, and up to 2 MiB before
+  /// and behind it.
   virtual void drop_cached(uint64_t, uint64_t) const {}
 };
 

@@ -109,6 +109,10 @@ class Conversion {
       TRY(stream.run(unit, write));
       TRY(writer.end_unit());
     }
+    for (size_t i = 0; i < source_.checkpoint.file_count(); i++) {
+      const ReadableFile& file = source_.checkpoint.file(i);
+      file.drop_cached(0, file.size());
+    }
     return {};
   }
 

@@ -134,6 +134,7 @@ Result<void> PackWriter::finish() {
   const std::string header = encode_header(header_);
   TRY(file_->write_at(0, std::as_bytes(std::span(header))));
   TRY(file_->sync());
+  TRY(file_->drop_cached(0, header_.file_bytes));
   TRY(env_->rename_file(partial_name(out_), out_));
   return file_->close();
 }

@@ -9,6 +9,11 @@ namespace {
 
 using model::RowRun;
 
+// What the kernel may have read ahead, and what a dropped range takes with it, stays behind the
+// reads; the rest of a tensor goes with its unit.
+constexpr uint64_t kReadAhead = 4 << 20;
+constexpr uint64_t kMostReadAhead = 32 << 20;
+
 // Most bytes that one run, or the padding of a unit, takes: where a panel is larger than a window,
 // windows grow.
 int64_t largest_piece(const model::WeightPlan& plan) {
@@ -57,11 +62,30 @@ Result<void> UnitStream::fill(const Window& window) {
   }
   TRY(model::load_runs(*checkpoint_, plan_->kind, std::move(places), *pool_, options_));
   for (const RowRun& run : window.runs) {
-    const checkpoint::TensorEntry& entry = *run.item->entry;
-    checkpoint_->file(entry.file)
-        .drop_cached(entry.offset + run.source_offset(), run.source_bytes());
+    if (run.source_offset() < kReadAhead) continue;
+    drop(*run.item->entry, run.source_offset() - kReadAhead, run.source_bytes());
   }
   return {};
+}
+
+// What was read ahead beyond a tensor may belong to one that was read before, so that nobody else
+// would drop it; or to the next unit, so that it must wait for that.
+void UnitStream::forget(const model::WeightUnit& unit) {
+  for (const model::UnitItem& item : unit.items) {
+    const checkpoint::TensorEntry& entry = *plan_->items[item.tensor].entry;
+    drop(entry, 0, entry.bytes);
+  }
+  if (before_ != nullptr) {
+    for (const model::UnitItem& item : before_->items) {
+      const checkpoint::TensorEntry& entry = *plan_->items[item.tensor].entry;
+      drop(entry, entry.bytes, kMostReadAhead);
+    }
+  }
+  before_ = &unit;
+}
+
+void UnitStream::drop(const checkpoint::TensorEntry& entry, uint64_t offset, uint64_t bytes) const {
+  checkpoint_->file(entry.file).drop_cached(entry.offset + offset, bytes);
 }
 
 Result<void> UnitStream::run(const model::WeightUnit& unit, const Sink& sink) {
@@ -69,6 +93,7 @@ Result<void> UnitStream::run(const model::WeightUnit& unit, const Sink& sink) {
     TRY(fill(window));
     TRY(sink(memory_.span().first(static_cast<size_t>(window.end - window.begin))));
   }
+  forget(unit);
   return {};
 }
 

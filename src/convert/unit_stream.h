@@ -49,6 +49,8 @@ class UnitStream {
       : checkpoint_(&checkpoint), plan_(&plan), pool_(&pool), options_(options) {}
   std::vector<Window> cut_windows(const model::WeightUnit& unit) const;
   Result<void> fill(const Window& window);
+  void forget(const model::WeightUnit& unit);
+  void drop(const checkpoint::TensorEntry& entry, uint64_t offset, uint64_t bytes) const;
 
   const checkpoint::Checkpoint* checkpoint_;
   const model::WeightPlan* plan_;
@@ -56,6 +58,7 @@ class UnitStream {
   model::LoadOptions options_;
   int64_t window_bytes_ = 0;
   device::Buffer memory_;  // a window
+  const model::WeightUnit* before_ = nullptr;
 };
 
 }  // namespace strata::convert

@@ -81,8 +81,8 @@ void Ring::pass_over_to(size_t unit) {
 }
 
 bool Ring::awaited_is_read() const {
-  const Place& awaited = place(awaited_);
-  return finished_reading(awaited);
+  if (awaited_ == first_place_ + places_.size()) return false;  // not even begun
+  return finished_reading(place(awaited_));
 }
 
 Result<Ring::Held> Ring::take_awaited() {

@@ -28,10 +28,10 @@ namespace strata::memory {
 struct RingConfig {
   int64_t bytes = 0;  // of the buffer; at least Ring::least_bytes()
   IoKind io = IoKind::kAuto;
-  /// One request; larger ones are cut by the block layer, smaller ones cost system calls.
-  int64_t request_bytes = 1 << 20;
-  /// Under way at once, in all: what keeps a disk busy from the end of one request to the next.
-  int64_t depth_bytes = 16 << 20;
+  /// One request, and under way at once in all: what keeps a disk busy although this thread must
+  /// wait for a core between a request's end and the next one's start (bench/ring_bench.cc).
+  int64_t request_bytes = 4 << 20;
+  int64_t depth_bytes = 32 << 20;
 };
 
 struct RingStats {

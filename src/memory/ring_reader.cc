@@ -113,12 +113,15 @@ void Ring::run(Env& env) {
   while (issue_all(**queue)) {
     outcomes.clear();
     (*queue)->wait(outcomes);
+    bool arrived = false;
     {
       const std::lock_guard lock(mutex_);
       for (const ReadOutcome& outcome : outcomes) take(outcome);
       give_back();
+      arrived = awaited_is_read();
     }
-    for_consumer_.notify_one();
+    // Only then: a consumer woken for every request takes the core that the next one needs.
+    if (arrived) for_consumer_.notify_one();
   }
 }
 
