@@ -137,7 +137,8 @@ def long_recall(rand: Rand, length: int | None) -> Example:
         told_sentences.insert(rand.below(len(told_sentences) + 1), (-1, story.filler(world)))
     told = story.tell(world, told_sentences)
     pairs = rand.shuffled(_pairs(world.facts, rand))
-    count = _question_count(rand)
+    # The text is paid for by every token and learned from by few: a training asks for much of what it says.
+    count = rand.between(8, 8 + len(pairs) * 2 // 3) if rand.dense else _question_count(rand)
     extra = 16 * (count - 1) + 12
     nearest = min(pairs, key=lambda pair: abs(told.ends[world.facts.index(pair[0])] + extra - target))
     asked = [pair for pair in pairs if pair[0] is not nearest[0]][: count - 1] + [nearest]
