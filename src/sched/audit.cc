@@ -40,6 +40,9 @@ std::string BlockManager::audit(std::vector<int64_t> holders) const {
     const auto [owner, fresh] = owners.emplace(std::pair(block.group, block.frame), id);
     if (!fresh) return fmt::format("blocks {} and {} share a frame", owner->second, id);
   }
+  if (deferred_.empty() && frames_.owned_slabs() > frames_.limit()) {
+    return fmt::format("{} slabs are used, {} may be", frames_.owned_slabs(), frames_.limit());
+  }
   for (int g = 0; g < groups(); g++) {
     const int64_t taken = frames_.owned_slabs(g) * frames_.frames_per_slab(g) - frames_.holes(g);
     if (taken != frames[static_cast<size_t>(g)] || taken != live_blocks(g) + cached_blocks(g)) {

@@ -23,10 +23,20 @@ int64_t BlockManager::slabs_for(int group, int64_t blocks) const {
   return divide_up(blocks, frames_.frames_per_slab(group));
 }
 
+// Oldest first, of any group: which slabs that empties is not foreseen.
+bool BlockManager::obey_limit() {
+  while (frames_.owned_slabs() > frames_.limit()) {
+    const Unused* oldest = oldest_unused();
+    if (oldest == nullptr) return false;
+    evict(oldest->begin()->second);
+  }
+  return true;
+}
+
 bool BlockManager::can_ever_hold(const BlockDemand& demand) const {
   int64_t slabs = 0;
   for (int g = 0; g < groups(); g++) slabs += slabs_for(g, demand[static_cast<size_t>(g)]);
-  return slabs <= frames_.slabs();
+  return slabs <= frames_.limit();
 }
 
 Refusal BlockManager::explain(RequestId request, const BlockDemand& demand) const {
@@ -39,7 +49,7 @@ Refusal BlockManager::explain(RequestId request, const BlockDemand& demand) cons
   }
   const int64_t needed = demand[static_cast<size_t>(largest)];
   others -= slabs_for(largest, needed);
-  const int64_t left = std::max<int64_t>(0, frames_.slabs() - others);
+  const int64_t left = std::max<int64_t>(0, frames_.limit() - others);
   return {.request = request,
           .needed_blocks = needed,
           .pool_blocks = left * frames_.frames_per_slab(largest)};
@@ -73,15 +83,21 @@ std::optional<BlockId> BlockManager::allocate(int group) {
 // One block less: the group's own leaves a hole for certain, another group's only with the last one
 // of a slab.
 bool BlockManager::evict_for(int group) {
-  const Unused* from = &unused_[static_cast<size_t>(group)];
-  if (from->empty()) {
-    for (const Unused& other : unused_) {
-      if (!other.empty() && (from->empty() || *other.begin() < *from->begin())) from = &other;
-    }
-  }
-  if (from->empty()) return false;
+  const Unused& own = unused_[static_cast<size_t>(group)];
+  const Unused* from = own.empty() ? oldest_unused() : &own;
+  if (from == nullptr) return false;
   evict(from->begin()->second);
   return true;
+}
+
+// The group whose block has been without references for longest; null where there is none.
+const BlockManager::Unused* BlockManager::oldest_unused() const {
+  const Unused* oldest = nullptr;
+  for (const Unused& unused : unused_) {
+    if (unused.empty()) continue;
+    if (oldest == nullptr || *unused.begin() < *oldest->begin()) oldest = &unused;
+  }
+  return oldest;
 }
 
 void BlockManager::evict(BlockId block) {

@@ -27,7 +27,14 @@ class BlockManager {
 
   int groups() const { return frames_.groups(); }
 
-  /// Whether an empty pool could hold the demand.
+  /// At most so many slabs are used once obey_limit() has returned true.
+  void set_slab_limit(int64_t slabs) { frames_.set_limit(slabs); }
+  int64_t slab_limit() const { return frames_.limit(); }
+  /// Gives up cached blocks until the limit holds; false where blocks with references lie in more
+  /// slabs.
+  bool obey_limit();
+
+  /// Whether an empty pool, within its limit, could hold the demand.
   bool can_ever_hold(const BlockDemand& demand) const;
   /// For a demand that can never be held: of the group that needs most, what it needs and what the
   /// others would leave it.
@@ -109,6 +116,7 @@ class BlockManager {
   Record& record(BlockId block) { return records_[static_cast<size_t>(value(block))]; }
   int64_t slabs_for(int group, int64_t blocks) const;
   bool evict_for(int group);
+  const Unused* oldest_unused() const;
   void evict(BlockId block);
   void free(BlockId block);
   std::string audit_record(size_t id, int64_t holders) const;

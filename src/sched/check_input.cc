@@ -37,6 +37,9 @@ Result<void> Scheduler::check(const StepInput& input) const {
     return wrong("completions", static_cast<int64_t>(input.completions.size()),
                  fmt::format("so many that at most {} plans are in flight", config_.depth));
   }
+  if (input.slab_limit && (*input.slab_limit < 1 || *input.slab_limit > config_.slabs)) {
+    return wrong("slab_limit", *input.slab_limit, fmt::format("1 to {}", config_.slabs));
+  }
   for (size_t i = 0; i < input.arrivals.size(); i++) {
     const Request& request = input.arrivals[i];
     const std::string where = fmt::format("arrivals[{}]", i);

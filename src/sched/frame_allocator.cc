@@ -9,6 +9,7 @@ namespace strata::sched {
 
 FrameAllocator::FrameAllocator(int64_t slabs, std::vector<int64_t> frames_per_slab)
     : slabs_(slabs),
+      limit_(slabs),
       frames_per_slab_(std::move(frames_per_slab)),
       owned_(frames_per_slab_.size(), 0),
       used_(static_cast<size_t>(slabs), 0),
@@ -16,12 +17,17 @@ FrameAllocator::FrameAllocator(int64_t slabs, std::vector<int64_t> frames_per_sl
   for (int64_t slab = 0; slab < slabs; slab++) free_slabs_.insert(free_slabs_.end(), slab);
 }
 
+void FrameAllocator::set_limit(int64_t slabs) {
+  CHECK(slabs >= 0 && slabs <= slabs_, "a limit beyond the pool");
+  limit_ = slabs;
+}
+
 std::optional<int64_t> FrameAllocator::take(int group) {
   const auto g = static_cast<size_t>(group);
   const int64_t per_slab = frames_per_slab_[g];
   std::set<int64_t>& holes = holes_[g];
   if (holes.empty()) {
-    if (free_slabs_.empty()) return std::nullopt;
+    if (free_slabs() == 0) return std::nullopt;
     const int64_t slab = *free_slabs_.begin();
     free_slabs_.erase(free_slabs_.begin());
     owned_[g]++;

@@ -4,6 +4,7 @@
 // sequence that is alone in the pool gets every block it was told it would get.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -21,8 +22,13 @@ class FrameAllocator {
   void give_back(int group, int64_t frame);
 
   int groups() const { return static_cast<int>(frames_per_slab_.size()); }
-  int64_t slabs() const { return slabs_; }
-  int64_t free_slabs() const { return static_cast<int64_t>(free_slabs_.size()); }
+  /// At most so many slabs are owned from now on; where more are, none is taken until enough have
+  /// come back. 0 to the number that there are.
+  void set_limit(int64_t slabs);
+  int64_t limit() const { return limit_; }
+  /// That may still be taken.
+  int64_t free_slabs() const { return std::max<int64_t>(0, limit_ - owned_slabs()); }
+  int64_t owned_slabs() const { return slabs_ - static_cast<int64_t>(free_slabs_.size()); }
   /// Free frames in slabs that the group owns.
   int64_t holes(int group) const {
     return static_cast<int64_t>(holes_[static_cast<size_t>(group)].size());
@@ -32,6 +38,7 @@ class FrameAllocator {
 
  private:
   int64_t slabs_;
+  int64_t limit_;
   std::vector<int64_t> frames_per_slab_;
   std::vector<int64_t> owned_;  // slabs per group
   std::vector<int64_t> used_;   // frames per slab

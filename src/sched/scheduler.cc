@@ -64,6 +64,12 @@ StepPlan Scheduler::schedule(const StepInput& input) {
   // After the arrivals: one that was given up at once must not run for nobody.
   for (const RequestId request : input.cancels) cancel(request, plan);
 
+  if (input.slab_limit) {
+    blocks_.set_slab_limit(*input.slab_limit);
+    refuse_oversized(plan);
+  }
+  shrink_pool(plan);
+
   Budget budget{.rows = config_.max_batched_tokens, .logit_rows = config_.max_logit_rows};
   stalled_ = false;
   computing_.clear();
@@ -114,12 +120,41 @@ void Scheduler::accept(Sequence& sequence, const SequenceResult& result) {
 }
 
 void Scheduler::cancel(RequestId request, StepPlan& plan) {
+  const auto known = std::ranges::any_of(
+      sequences_, [request](const auto& entry) { return entry.second.request.id == request; });
+  if (!known) return;
+  plan.cancelled.push_back(request);
+  finish_all(request);
+}
+
+void Scheduler::finish_all(RequestId request) {
   std::vector<SequenceId> ended;
   for (const auto& [id, sequence] : sequences_) {
     if (sequence.request.id == request) ended.push_back(id);
   }
-  if (!ended.empty()) plan.cancelled.push_back(request);
   for (const SequenceId id : ended) finish(id);
+}
+
+// What the pool could hold when it came, and can no more.
+void Scheduler::refuse_oversized(StepPlan& plan) {
+  std::map<RequestId, BlockDemand> oversized;
+  for (const auto& [id, sequence] : sequences_) {
+    BlockDemand needed = demand(sequence.request);
+    if (!blocks_.can_ever_hold(needed)) oversized.emplace(sequence.request.id, std::move(needed));
+  }
+  for (const auto& [request, needed] : oversized) {
+    plan.refused.push_back(blocks_.explain(request, needed));
+    finish_all(request);
+  }
+}
+
+// The last in order give way until the blocks of the others lie in few enough slabs. Blocks that
+// plans under way still read come back before the next steps.
+void Scheduler::shrink_pool(StepPlan& plan) {
+  while (!blocks_.obey_limit() && blocks_.deferred() == 0) {
+    CHECK(!running_.empty(), "blocks that nobody holds");
+    preempt(sequences_.at(running_.rbegin()->id), plan);
+  }
 }
 
 void Scheduler::receive(const Request& request, StepPlan& plan) {

@@ -166,6 +166,9 @@ class Scheduler {
   void receive(const Request& request, StepPlan& plan);
   int64_t next_tag(const Request& request, int64_t now_us);
   void finish(SequenceId id);
+  void finish_all(RequestId request);
+  void shrink_pool(StepPlan& plan);
+  void refuse_oversized(StepPlan& plan);
 
   // Deciding who runs (scheduler.cc).
   void plan_running(StepPlan& plan, Budget& budget);

@@ -247,13 +247,16 @@ Result<StepResult> step_result_from_json(const Json& json) {
 }
 
 Json to_json(const StepInput& input) {
-  return {{"now_us", input.now_us},
-          {"arrivals", write_list(input.arrivals, write_request)},
-          {"cancels", write_ids(input.cancels)},
-          {"completions",
-           write_list(input.completions, [](const StepResult& result) { return to_json(result); })},
-          {"step_us", input.prices.step_us},
-          {"row_us", input.prices.row_us}};
+  Json json = {
+      {"now_us", input.now_us},
+      {"arrivals", write_list(input.arrivals, write_request)},
+      {"cancels", write_ids(input.cancels)},
+      {"completions",
+       write_list(input.completions, [](const StepResult& result) { return to_json(result); })},
+      {"step_us", input.prices.step_us},
+      {"row_us", input.prices.row_us}};
+  if (input.slab_limit) json["slab_limit"] = *input.slab_limit;
+  return json;
 }
 
 Result<StepInput> step_input_from_json(const Json& json) {
@@ -264,6 +267,7 @@ Result<StepInput> step_input_from_json(const Json& json) {
   input.completions = TRY(read_list<StepResult>(json, "completions", step_result_from_json));
   input.prices.step_us = TRY(get_double(json, "step_us", 0));
   input.prices.row_us = TRY(get_double(json, "row_us", 0));
+  input.slab_limit = TRY(optional_int(json, "slab_limit", 1, kMax));
   return input;
 }
 

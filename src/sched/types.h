@@ -88,6 +88,9 @@ struct StepInput {
   std::vector<RequestId> cancels{};  // unknown and finished ones are ignored
   std::vector<StepResult> completions{};
   StepPrices prices{};
+  /// From now on at most so many slabs of the pool are used, 1 to SchedulerConfig::slabs; unset: as
+  /// before.
+  std::optional<int64_t> slab_limit{};
 
   bool operator==(const StepInput&) const = default;
 };
@@ -136,7 +139,8 @@ struct Admission {
   bool operator==(const Admission&) const = default;
 };
 
-/// A request that can never run, with the numbers that say why.
+/// A request that can never run, or no more since the pool has shrunk, with the numbers that say
+/// why.
 struct Refusal {
   RequestId request{};
   int64_t needed_blocks = 0;

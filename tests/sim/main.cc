@@ -80,6 +80,7 @@ Total run_all(const Args& args) {
       total.sum.cached_tokens += outcome.cached_tokens;
       total.sum.drafts += outcome.drafts;
       total.sum.accepted_drafts += outcome.accepted_drafts;
+      total.sum.limits += outcome.limits;
       if (outcome.fault.empty()) continue;
       total.violations++;
       fmt::print("seed {}, step {}: {}\n", seed, outcome.steps, outcome.fault);
@@ -104,9 +105,9 @@ int run(const std::vector<std::string_view>& words) {
   const Outcome& sum = total.sum;
   fmt::print(
       "{} requests, {} steps, {} preemptions, {} starts alone, {} forks, {} tokens from the "
-      "cache, {} drafts, {} of them right\n",
+      "cache, {} drafts, {} of them right, {} limits of the pool\n",
       sum.requests, sum.steps, sum.preemptions, sum.solo_starts, sum.forks, sum.cached_tokens,
-      sum.drafts, sum.accepted_drafts);
+      sum.drafts, sum.accepted_drafts, sum.limits);
   fmt::print("{} seeds, {} violations\n", args->to - args->from, total.violations);
   return total.violations == 0 ? 0 : 1;
 }

@@ -21,6 +21,9 @@ using sched::RequestId;
 using sched::StepPlan;
 
 constexpr int64_t kRequests = 320;
+// Of the seeds every third puts limits on its pool; each may make everybody start over.
+constexpr uint64_t kLimitedSeeds = 3;
+constexpr int64_t kMostLimits = 4;
 constexpr int64_t kMostPriority = -1;  // of Traffic: the lowest number
 
 // What is known of a request that has not ended.
@@ -41,6 +44,7 @@ class Run {
  private:
   void arrive(sched::StepInput& input);
   void cancel(sched::StepInput& input);
+  void limit_pool(sched::StepInput& input);
   void check_plan(const StepPlan& plan);
   void check_order(const StepPlan& plan);
   std::set<RequestId> check_passed_over(const StepPlan& plan);
@@ -68,13 +72,15 @@ class Run {
   int64_t batch_starts_ = 0;  // admissions since nobody ran
   int64_t sent_ = 0;
   int64_t over_ = 0;  // refused or cancelled
+  const int64_t most_limits_;
   Outcome outcome_;
 };
 
 Run::Run(uint64_t seed, sched::Plant plant)
     : traffic_(seed),
       scheduler_(*sched::Scheduler::create_planted(traffic_.config(), plant)),
-      shadow_(traffic_.config(), traffic_.most_drafts()) {}
+      shadow_(traffic_.config(), traffic_.most_drafts()),
+      most_limits_(seed % kLimitedSeeds == 0 ? kMostLimits : 0) {}
 
 Outcome Run::go() {
   int64_t most_steps = 2000;
@@ -83,6 +89,7 @@ Outcome Run::go() {
     sched::StepInput input{.now_us = now_us_};
     if (sent_ < kRequests) arrive(input);
     if (traffic_.chance(4)) cancel(input);
+    if (outcome_.limits < most_limits_ && traffic_.chance(1)) limit_pool(input);
     const auto depth = static_cast<size_t>(traffic_.config().depth);
     while (in_flight_.size() >= depth || (!in_flight_.empty() && traffic_.chance(30))) {
       complete_oldest(input);
@@ -150,6 +157,12 @@ void Run::cancel(sched::StepInput& input) {
   input.cancels.push_back(request);
 }
 
+// Lower or higher; rarely so low that no request fits any more.
+void Run::limit_pool(sched::StepInput& input) {
+  input.slab_limit = 1 + traffic_.draw(traffic_.config().slabs);
+  outcome_.limits++;
+}
+
 void Run::complete_oldest(sched::StepInput& input) {
   sched::StepResult result = shadow_.run(in_flight_.front());
   in_flight_.pop_front();
@@ -170,6 +183,7 @@ void Run::check_plan(const StepPlan& plan) {
   }
   for (const sched::Refusal& refusal : plan.refused) {
     if (refusal.needed_blocks <= refusal.pool_blocks) blame("a refusal without a reason");
+    shadow_.cancel(refusal.request);  // it may run, where the pool has shrunk
     waiting_.erase(refusal.request);
     work_.erase(refusal.request);
     over_++;
@@ -245,10 +259,10 @@ void Run::check_batch(const sched::StepInput& input, const StepPlan& plan) {
       if (entry.finished) running_.erase(entry.sequence);
     }
   }
-  for (const RequestId id : plan.cancelled) {
-    std::erase_if(running_,
-                  [&](sched::SequenceId running) { return request_of_.at(running) == id; });
-  }
+  std::set<RequestId> over(plan.cancelled.begin(), plan.cancelled.end());
+  for (const sched::Refusal& refusal : plan.refused) over.insert(refusal.request);
+  std::erase_if(running_,
+                [&](sched::SequenceId running) { return over.contains(request_of_.at(running)); });
   for (const sched::SequenceId id : plan.preempted) running_.erase(id);
   if (running_.empty()) batch_starts_ = 0;
   batch_starts_ += std::ssize(plan.admitted);
@@ -271,7 +285,8 @@ void Run::check_reserved(const StepPlan& plan) {
     blocks += std::ssize(config.groups) * ((positions - 1) / config.block_tokens + 1);
   }
   if (blocks != std::ssize(plan.allocated)) blame("blocks are not reserved at the start");
-  if (!plan.preempted.empty() || !plan.copies.empty()) blame("reserved blocks are taken or shared");
+  const bool taken = !plan.preempted.empty() && outcome_.limits == 0;
+  if (taken || !plan.copies.empty()) blame("reserved blocks are taken or shared");
 }
 
 // A frame comes back only after the last plan that reads it.

@@ -19,6 +19,7 @@ struct Outcome {
   int64_t cached_tokens = 0;
   int64_t drafts = 0;
   int64_t accepted_drafts = 0;
+  int64_t limits = 0;  // put on the pool
 };
 
 /// The same for the same arguments on every machine.
