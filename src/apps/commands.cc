@@ -1,6 +1,7 @@
 // From flag values to the arguments of each command's run function.
 #include "apps/commands.h"
 
+#include "apps/adjust/adjust.h"
 #include "apps/batch/batch.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/latency.h"
@@ -82,6 +83,11 @@ Result<void> inspect(Env& env, const std::string& model, const FieldValues& valu
                            .json = values.is_on("json")});
 }
 
+Result<void> adjust(Env& env, const std::string& pid, const FieldValues& values) {
+  return run_adjust(
+      env, {.pid = pid, .memory_bytes = values.integer("memory"), .json = values.is_on("json")});
+}
+
 Result<void> doctor(Env& env, const std::string&, const FieldValues& values) {
   return run_doctor(env, {.json = values.is_on("json"),
                           .threads = static_cast<int>(values.integer("threads").value_or(0)),
@@ -137,6 +143,11 @@ std::span<const Command> all_commands() {
        true,
        {kInspectFields, kModelFields},
        inspect},
+      {"adjust",
+       "Lower the memory ceiling of a running process, whose id takes MODEL's place",
+       true,
+       {adjust_fields()},
+       adjust},
       {"doctor",
        "Show what this machine has and what speed to expect",
        false,

@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience(30'000);
 constexpr timeval kSendLimit = {.tv_sec = 1, .tv_usec = 0};
+constexpr timeval kQuestionLimit = {.tv_sec = 1, .tv_usec = 0};
 constexpr timeval kReceiveLimit = {.tv_sec = 40, .tv_usec = 0};
+constexpr std::string_view kStats = "stats", kMemory = "memory ";
 
 class Descriptor {
  public:
@@ -121,6 +123,29 @@ Result<std::string> receive_all(int from, int64_t pid) {
               "it is ending, waits for input, or a step takes longer than half a minute");
 }
 
+struct Question {
+  std::optional<int64_t> memory_bytes;
+};
+
+// Nothing for what is no question, or does not come in time.
+std::optional<Question> read_question(int client) {
+  std::string line;
+  for (char piece[64]; !line.ends_with('\n');) {
+    const ssize_t count = ::recv(client, piece, sizeof(piece), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0 || line.size() > sizeof(piece)) return std::nullopt;
+    line.append(piece, static_cast<size_t>(count));
+  }
+  line.pop_back();
+  if (line == kStats) return Question{};
+  if (!line.starts_with(kMemory)) return std::nullopt;
+  int64_t bytes = 0;
+  const char* end = line.data() + line.size();
+  const auto [stop, error] = std::from_chars(line.data() + kMemory.size(), end, bytes);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return Question{bytes};
+}
+
 }  // namespace
 
 std::string live_folder(Env& env) {
@@ -166,8 +191,11 @@ void LiveDoor::serve() {
 }
 
 void LiveDoor::answer(int client) {
+  ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kQuestionLimit, sizeof(kQuestionLimit));
   ::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof(kSendLimit));
-  const std::string text = live_.ask(kPatience).value_or("");
+  const std::optional<Question> question = read_question(client);
+  if (!question) return;
+  const std::string text = live_.ask(kPatience, question->memory_bytes).value_or("");
   size_t sent = 0;
   while (sent < text.size()) {
     const ssize_t count = ::send(client, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
@@ -177,7 +205,8 @@ void LiveDoor::answer(int client) {
   }
 }
 
-Result<std::string> ask_process(Env& env, const std::string& pid) {
+Result<std::string> ask_process(Env& env, const std::string& pid,
+                                std::optional<int64_t> memory_bytes) {
   const int64_t id = TRY(parse_pid(pid));
   const std::string path = socket_path(env, id);
   if (!env.exists(path)) return no_engine(env, id);
@@ -191,6 +220,10 @@ Result<std::string> ask_process(Env& env, const std::string& pid) {
     ::unlink(path.c_str());  // its process was killed
     return no_engine(env, id);
   }
+  const std::string question =
+      memory_bytes ? fmt::format("{}{}\n", kMemory, *memory_bytes) : fmt::format("{}\n", kStats);
+  if (::send(socket.get(), question.data(), question.size(), MSG_NOSIGNAL) < 0)
+    return refused(path);
   return receive_all(socket.get(), id);
 }
 

@@ -1,9 +1,11 @@
 // A running engine seen from another process: a socket named after the process id, in a folder that
-// only its user may enter, where whoever connects gets the statistics as JSON. Both sides of it.
-// Between a command's engine and `strata inspect --live PID`.
+// only its user may enter. Whoever connects sends a line, "stats" or "memory BYTES", and gets JSON.
+// Both sides of it. Between a command's engine and `strata inspect --live PID`, `strata adjust
+// PID`.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,9 +40,11 @@ class LiveDoor {
 /// Where the sockets of this user's processes are: $XDG_RUNTIME_DIR/strata, or strata-UID in /tmp.
 std::string live_folder(Env& env);
 
-/// The statistics of process `pid` as JSON, as of its next step. kInvalidArgument for what is no
-/// id; kNotFound where there is no such process, or none of strata's with an engine; kBusy where it
-/// ends no step within half a minute.
-Result<std::string> ask_process(Env& env, const std::string& pid);
+/// What process `pid` answers as JSON after its next step: its statistics, or with `memory_bytes`
+/// what became of the wish for that ceiling. kInvalidArgument for what is no id; kNotFound where
+/// there is no such process, or none of strata's with an engine; kBusy where it ends no step within
+/// half a minute.
+Result<std::string> ask_process(Env& env, const std::string& pid,
+                                std::optional<int64_t> memory_bytes = {});
 
 }  // namespace strata::apps

@@ -57,6 +57,24 @@ TEST_F(LiveTest, AnswersWithWhatTheLoopSays) {
   EXPECT_FALSE(live_.wanted());
 }
 
+TEST_F(LiveTest, HandsAWishForACeilingOver) {
+  const auto door = LiveDoor::open(real_env(), live_);
+  ASSERT_TRUE(door) << door.error().message();
+  std::atomic<bool> ended = false;
+  std::thread loop([&] {
+    while (!ended) {
+      if (live_.wanted()) live_.answer(std::to_string(live_.memory_wanted().value_or(-1)));
+      std::this_thread::yield();
+    }
+  });
+  const auto wish = ask_process(real_env(), own_id(), 123456789), stats = ask(own_id());
+  ended = true;
+  loop.join();
+  ASSERT_TRUE(wish && stats);
+  EXPECT_EQ(*wish, "123456789");
+  EXPECT_EQ(*stats, "-1");
+}
+
 TEST_F(LiveTest, LeavesNoSocketAndLetsNobodyElseIn) {
   {
     const auto door = LiveDoor::open(real_env(), live_);

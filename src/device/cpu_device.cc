@@ -54,6 +54,11 @@ Result<Buffer> CpuDevice::allocate(int64_t bytes) {
 
 void CpuDevice::free(std::byte* data, int64_t bytes) { unmap_huge(data, bytes); }
 
+void CpuDevice::discard(std::byte* data, int64_t bytes) {
+  const int refused = ::madvise(data, static_cast<size_t>(bytes), MADV_DONTNEED);
+  CHECK(refused == 0, "whole pages of our own memory");
+}
+
 Event CpuDevice::copy_async(int stream, std::byte* to, const std::byte* from, int64_t bytes) {
   CHECK(stream == 0, "the CPU has one stream");
   std::memcpy(to, from, static_cast<size_t>(bytes));

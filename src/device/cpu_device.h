@@ -25,6 +25,7 @@ class CpuDevice : public Device {
 
  private:
   void free(std::byte* data, int64_t bytes) override;
+  void discard(std::byte* data, int64_t bytes) override;
 
   Bandwidths bandwidths_;
 };

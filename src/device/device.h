@@ -47,6 +47,9 @@ class Buffer {
   std::byte* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
   std::span<std::byte> span() const { return {data_, static_cast<size_t>(bytes_)}; }
+  /// Gives pages back: they hold zeros, and are taken anew when touched. Both numbers are multiples
+  /// of 4 KiB inside the buffer; no copy may be under way there.
+  void discard(int64_t offset, int64_t bytes);
 
  private:
   void swap(Buffer& other) noexcept {
@@ -87,10 +90,15 @@ class Device {
  private:
   friend class Buffer;
   virtual void free(std::byte* data, int64_t bytes) = 0;
+  virtual void discard(std::byte* data, int64_t bytes) = 0;
 };
 
 inline Buffer::~Buffer() {
   if (data_ != nullptr) owner_->free(data_, bytes_);
+}
+
+inline void Buffer::discard(int64_t offset, int64_t bytes) {
+  owner_->discard(data_ + offset, bytes);
 }
 
 }  // namespace strata::device

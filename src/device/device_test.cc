@@ -62,6 +62,17 @@ TYPED_TEST(AnyDevice, MovedBuffersAreFreedOnce) {
   EXPECT_EQ(second.data(), nullptr);
 }
 
+TYPED_TEST(AnyDevice, DiscardedPagesHoldZeros) {
+  auto buffer = this->device_.allocate(kBytes);
+  ASSERT_TRUE(buffer);
+  std::memset(buffer->data(), 7, kBytes);
+  buffer->discard(4096, 8192);
+  EXPECT_EQ(buffer->data()[4095], std::byte{7});
+  EXPECT_EQ(buffer->data()[4096], std::byte{0});
+  EXPECT_EQ(buffer->data()[4096 + 8191], std::byte{0});
+  EXPECT_EQ(buffer->data()[4096 + 8192], std::byte{7});
+}
+
 TEST(CpuDevice, RefusesImpossibleSizes) {
   CpuDevice device;
   EXPECT_EQ(device.allocate(int64_t{1} << 50).error().code, Code::kResourceLimit);

@@ -52,6 +52,16 @@ void FakeDevice::free(std::byte* data, int64_t bytes) {
   unmap_huge(data, bytes);
 }
 
+void FakeDevice::discard(std::byte* data, int64_t bytes) {
+  for (const Copy& copy : copies_) {
+    if (overlap(data, bytes, copy.to, copy.bytes) || overlap(data, bytes, copy.from, copy.bytes)) {
+      faults_.push_back("discarded memory that copy " + std::to_string(copy.event) + " still uses");
+    }
+  }
+  discarded_bytes_ += bytes;
+  std::memset(data, 0, static_cast<size_t>(bytes));
+}
+
 void FakeDevice::note_overlaps(const Copy& copy) {
   for (const Copy& other : copies_) {
     // Work of one stream is ordered; only copies whose times overlap can race.

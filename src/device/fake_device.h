@@ -49,8 +49,9 @@ class FakeDevice : public Device {
   void fail_allocation(int calls) { fail_allocation_ = calls; }
   int64_t allocated_bytes() const { return allocated_bytes_; }
   int64_t copied_bytes() const { return copied_bytes_; }
-  /// Misuse seen so far, one line each: memory freed under a copy, memory overwritten by two copies
-  /// at once.
+  int64_t discarded_bytes() const { return discarded_bytes_; }
+  /// Misuse seen so far, one line each: memory freed or discarded under a copy, memory overwritten
+  /// by two copies at once.
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
@@ -63,6 +64,7 @@ class FakeDevice : public Device {
   };
 
   void free(std::byte* data, int64_t bytes) override;
+  void discard(std::byte* data, int64_t bytes) override;
   void complete_until_now();
   void note_overlaps(const Copy& copy);
 
@@ -71,6 +73,7 @@ class FakeDevice : public Device {
   uint64_t last_event_ = 0;
   int fail_allocation_ = -1;
   int64_t allocated_bytes_ = 0;
+  int64_t discarded_bytes_ = 0;
   int64_t copied_bytes_ = 0;
   std::vector<int64_t> free_us_;          // per stream: when its last work ends
   std::map<uint64_t, int64_t> event_us_;  // when each event happens

@@ -57,9 +57,10 @@ sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
 
 }  // namespace
 
-Engine::Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
-               sched::Scheduler scheduler, Files files)
+Engine::Engine(Env& env, const OpenedModel& opened, ResolvedConfig config,
+               std::unique_ptr<Worker> worker, sched::Scheduler scheduler, Files files)
     : env_(env),
+      opened_(opened),
       config_(std::move(config)),
       worker_(std::move(worker)),
       text_(worker_->account(), config_.text_bytes),
@@ -77,7 +78,7 @@ Result<std::unique_ptr<Engine>> Engine::create(Env& env, const OpenedModel& open
   Files files = TRY(open_files(env, opened, config, scheduler.config()));
   auto worker = TRY(Worker::create(env, opened, config, load));
   return std::unique_ptr<Engine>(
-      new Engine(env, config, std::move(worker), std::move(scheduler), std::move(files)));
+      new Engine(env, opened, config, std::move(worker), std::move(scheduler), std::move(files)));
 }
 
 // Before the weights: a file that cannot be written is said at once.
@@ -198,7 +199,7 @@ void Engine::cancel(sched::RequestId id) {
 }
 
 bool Engine::step() {
-  const bool news = !next_.arrivals.empty() || !next_.cancels.empty();
+  const bool news = !next_.arrivals.empty() || !next_.cancels.empty() || next_.slab_limit;
   if (active_.empty() && !news && scheduler_.idle()) return false;
   clock_.start();
   next_.now_us = env_.now_ns() / 1000;
@@ -213,9 +214,28 @@ bool Engine::step() {
   if (files_.trace) files_.trace->add(input, plan, output.result);
   clock_.lap(Phase::kRecord);
   recorder_.add_times(clock_);
-  if (live_.wanted()) live_.answer(to_json(stats()).dump(2) + "\n");
+  if (live_.wanted()) answer_live();
   next_.completions.push_back(std::move(output.result));
   return !active_.empty();
+}
+
+Result<LoweredCeiling> Engine::lower_ceiling(int64_t memory_bytes) {
+  LoweredCeiling lowered = TRY(engine::lower_ceiling(config_, opened_.plan(), memory_bytes));
+  if (lowered.moves_weights) TRY(worker_->place_weights(lowered.placement));
+  worker_->limit_pool(lowered.slabs);
+  next_.slab_limit = lowered.slabs;
+  config_.memory_bytes = lowered.memory_bytes;
+  config_.placement = lowered.placement;
+  config_.slabs = lowered.slabs;
+  return lowered;
+}
+
+void Engine::answer_live() {
+  if (const std::optional<int64_t> memory_bytes = live_.memory_wanted()) {
+    live_.answer(to_json(lower_ceiling(*memory_bytes), config_.slab_plan.slab_bytes));
+  } else {
+    live_.answer(to_json(stats()).dump(2) + "\n");
+  }
 }
 
 Result<void> Engine::close() {

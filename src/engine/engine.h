@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "base/status.h"
 #include "engine/live_stats.h"
+#include "engine/lower_ceiling.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "engine/stats_recorder.h"
@@ -62,6 +63,7 @@ using Listener = std::function<void(const Update&)>;
 /// All calls come from one thread; listeners run inside step().
 class Engine {
  public:
+  /// `env` and `opened` must outlive the engine.
   static Result<std::unique_ptr<Engine>> create(Env& env, const OpenedModel& opened,
                                                 const ResolvedConfig& config,
                                                 const model::LoadOptions& load);
@@ -80,6 +82,12 @@ class Engine {
   void set_stop_check(memory::StopCheck stop) { worker_->set_stop_check(std::move(stop)); }
   /// Runs one step; false once nothing is waiting or running.
   bool step();
+
+  /// Lowers what the process may hold. Weights leave memory at once, and those that stay are read
+  /// anew; the KV pool shrinks in the next step: cached blocks go, the last in order start over,
+  /// and who can never fit any more ends with an error. Where weights cannot be read again every
+  /// request ends with that error, now and later.
+  Result<LoweredCeiling> lower_ceiling(int64_t memory_bytes);
 
   /// Where whoever takes requests in reserves what they and their answers may come to; held_bytes()
   /// says what of that is the engine's.
@@ -102,8 +110,9 @@ class Engine {
   };
   static Result<Files> open_files(Env& env, const OpenedModel& opened, const ResolvedConfig& config,
                                   const sched::SchedulerConfig& scheduler);
-  Engine(Env& env, ResolvedConfig config, std::unique_ptr<Worker> worker,
+  Engine(Env& env, const OpenedModel& opened, ResolvedConfig config, std::unique_ptr<Worker> worker,
          sched::Scheduler scheduler, Files files);
+  void answer_live();
   void announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request);
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);
@@ -125,6 +134,7 @@ class Engine {
   };
 
   Env& env_;
+  const OpenedModel& opened_;
   ResolvedConfig config_;
   std::unique_ptr<Worker> worker_;
   TextBudget text_;

@@ -5,14 +5,21 @@
 
 namespace strata::engine {
 
-std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience) {
+std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience,
+                                          std::optional<int64_t> memory_bytes) {
   std::unique_lock lock(mutex_);
   answer_.reset();
   if (stopped_) return std::nullopt;
+  memory_bytes_ = memory_bytes;
   wanted_ = true;
   changed_.wait_for(lock, patience, [this] { return answer_ || stopped_; });
   wanted_ = false;
   return std::exchange(answer_, std::nullopt);
+}
+
+std::optional<int64_t> LiveStats::memory_wanted() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(memory_bytes_, std::nullopt);
 }
 
 void LiveStats::stop() {

@@ -33,10 +33,6 @@ constexpr int64_t kScratchPerLogit = 48;  // of the sampler, a thread
 // What a program holds at its start differs by some pages from run to run.
 constexpr int64_t kSuggestedMore = 4;  // MiB
 constexpr int64_t kUnknownBudget = INT64_MAX / 4;
-// The pool gets one in so many bytes: where all weights are in memory it must have that much to be
-// of use; where they are streamed, more sequences in a pass are worth more than residents.
-constexpr int64_t kPoolShareInRam = 16;
-constexpr int64_t kPoolShareOnDisk = 4;
 // Of the free memory, where a model that does not fit takes what there is.
 constexpr int64_t kLeftFree = 16;
 constexpr int64_t kLeastText = 16 << 20;
@@ -247,6 +243,7 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   const std::optional<int64_t> asked = in.config.memory_bytes;
   const Beside beside = take_beside(in, resolved, asked.value_or(available));
   resolved.text_bytes = beside.text;
+  resolved.fixed_bytes = beside.sum();
   const WeightDemand weights(in.config, in.plan);
   if (!asked && available == 0) {  // unknown: the system refuses if it must
     resolved.placement = TRY(weights.place(kUnknownBudget));
@@ -380,6 +377,7 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
     decide(resolved, "draft-kv",
            memory::format_bytes(resolved.draft.slabs * resolved.draft.slab_plan.slab_bytes),
            "as many tokens as the KV pool");
+    resolved.fixed_bytes += resolved.draft.slabs * resolved.draft.slab_plan.slab_bytes;
   }
   TRY(resolve_memory(in, resolved, pools));
   resolved.max_model_len = std::min(length, fits);
@@ -411,6 +409,7 @@ Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& m
                                const OpenedModel* draft) {
   const Inputs in{config, machine, spec, plan, draft};
   ResolvedConfig resolved;
+  resolved.asked = config;
   resolve_dtype(in, resolved);
   TRY(resolve_isa(in, resolved));
   TRY(resolve_counts(in, resolved));

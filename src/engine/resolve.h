@@ -44,6 +44,8 @@ struct ResolvedConfig {
   int64_t max_logit_rows = 0;  // of a step
   int64_t memory_bytes = 0;    // all that the process may hold; 0 = unknown, nothing is promised
   int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
+  int64_t fixed_bytes = 0;     // of these: all but weights, their ring and the KV pool
+  EngineConfig asked;
   placement::PlacementPlan placement;  // of the weights' units
   IoKind io = IoKind::kAuto;
   SpeculationConfig speculation;
@@ -55,6 +57,11 @@ struct ResolvedConfig {
   } draft;  // the KV pool of the model that guesses, where there is one
   std::vector<Decision> decisions;
 };
+
+/// The KV pool gets one in so many bytes: where all weights are in memory it must have that much to
+/// be of use; where they are streamed, more sequences in a pass are worth more than residents.
+inline constexpr int64_t kPoolShareInRam = 16;
+inline constexpr int64_t kPoolShareOnDisk = 4;
 
 /// `draft`: the model that guesses (SpeculationConfig::by_model), else null.
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,

@@ -13,16 +13,16 @@ namespace strata::engine {
 Result<std::unique_ptr<Worker>> Worker::create(Env& env, const OpenedModel& opened,
                                                const ResolvedConfig& config,
                                                const model::LoadOptions& load) {
-  std::unique_ptr<Worker> worker(new Worker());
+  std::unique_ptr<Worker> worker(new Worker(env, opened));
   worker->device_ = std::make_unique<device::CpuDevice>();
   worker->table_ =
       std::make_unique<kernels::KernelTable>(TRY(kernels::make_cpu_kernel_table(config.isa)));
-  model::LoadOptions options = load;
-  options.pack = worker->table_->pack;
-  model::Weights weights = TRY(worker->load(env, opened, config, options));
+  worker->load_ = load;
+  worker->load_.pack = worker->table_->pack;
+  worker->io_ = config.io;
+  model::Weights weights = TRY(worker->load_and_make_pool(config));
+  worker->load_.progress = {};  // of the first loading: its listener may be gone
   worker->masks_ = TRY(MaskAhead::create());
-  worker->charges_.emplace_back(worker->account_, memory::MemoryTag::kWeights,
-                                weights.memory.bytes());
   worker->model_ = std::make_unique<model::Model>(TRY(model::Model::create(
       *worker->device_, opened.spec(), std::move(weights), *worker->table_, *worker->pool_,
       {.max_rows = config.max_num_batched_tokens,
@@ -37,27 +37,46 @@ Result<std::unique_ptr<Worker>> Worker::create(Env& env, const OpenedModel& open
 
 // Streamed units are re-laid by the pool's threads, so it is there first; otherwise it comes after
 // loading, whose threads would share cores with it.
-Result<model::Weights> Worker::load(Env& env, const OpenedModel& opened,
-                                    const ResolvedConfig& config, const model::LoadOptions& load) {
-  const placement::PlacementPlan& plan = config.placement;
+Result<model::Weights> Worker::load_and_make_pool(const ResolvedConfig& config) {
+  if (config.placement.streams()) {
+    pool_ = TRY(ComputePool::create(config.threads));
+    return load(config.placement);
+  }
+  auto weights = TRY(load(config.placement));
+  pool_ = TRY(ComputePool::create(config.threads));
+  return weights;
+}
+
+Result<model::Weights> Worker::load(const placement::PlacementPlan& plan) {
   if (!plan.streams()) {
     auto weights =
-        TRY(model::load_weights(*device_, opened.spec(), opened.files(), opened.plan(), load));
-    pool_ = TRY(ComputePool::create(config.threads));
+        TRY(model::load_weights(*device_, opened_.spec(), opened_.files(), opened_.plan(), load_));
+    weights_charge_ = memory::Charge(account_, memory::MemoryTag::kWeights, weights.memory.bytes());
     return weights;
   }
-  pool_ = TRY(ComputePool::create(config.threads));
-  const model::StreamSetup setup{.env = env,
+  const model::StreamSetup setup{.env = env_,
                                  .device = *device_,
                                  .account = account_,
                                  .pool = *pool_,
-                                 .spec = opened.spec(),
-                                 .files = opened.files(),
-                                 .plan = opened.plan()};
-  auto source = TRY(model::make_unit_source(setup, opened.source().folder, load.pack));
-  memory::StoreConfig store{.resident = plan.resident, .alignment = opened.plan().cut.alignment};
-  store.ring = {.bytes = plan.ring_bytes, .io = config.io};
-  return model::stream_weights(setup, std::move(source), std::move(store), load);
+                                 .spec = opened_.spec(),
+                                 .files = opened_.files(),
+                                 .plan = opened_.plan()};
+  auto source = TRY(model::make_unit_source(setup, opened_.source().folder, load_.pack));
+  memory::StoreConfig store{.resident = plan.resident, .alignment = opened_.plan().cut.alignment};
+  store.ring = {.bytes = plan.ring_bytes, .io = io_};
+  return model::stream_weights(setup, std::move(source), std::move(store), load_);
+}
+
+Result<void> Worker::place_weights(const placement::PlacementPlan& plan) {
+  model_->drop_weights();
+  weights_charge_ = {};
+  auto weights = load(plan);
+  if (!weights) {
+    broken_ = std::move(weights).error().with_context("placing the weights anew");
+    return std::unexpected(*broken_);
+  }
+  model_->set_weights(std::move(*weights));
+  return {};
 }
 
 const memory::Ring* Worker::ring() const {
@@ -120,6 +139,10 @@ StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
     if (drafter_) drafter_->forget(id);
   }
   if (plan.sequences.empty()) return output;
+  if (broken_) {
+    fail_step(plan, *broken_, output);
+    return output;
+  }
 
   const SpinScope spin(*pool_);
   build_batch(plan);

@@ -73,7 +73,7 @@ struct StepOutput {
 class Worker {
  public:
   /// Loads the weights; `progress` is called from loading threads, never by two at once. `env` and
-  /// `opened` must outlive the worker where weights are streamed.
+  /// `opened` must outlive the worker.
   static Result<std::unique_ptr<Worker>> create(Env& env, const OpenedModel& opened,
                                                 const ResolvedConfig& config,
                                                 const model::LoadOptions& load);
@@ -95,6 +95,12 @@ class Worker {
 
   /// The text that a sequence still held back when it was cancelled; none where it never ran.
   std::string rest_of_text(sched::SequenceId id);
+
+  /// Between steps: gives the weights' memory back and places them anew. After a failure every
+  /// step fails with it.
+  Result<void> place_weights(const placement::PlacementPlan& plan);
+  /// Plans to come keep to so many slabs of the KV pool.
+  void limit_pool(int64_t slabs) { kv_pool_->set_limit(slabs); }
 
   const model::Model& model() const { return *model_; }
   /// Null where all weights are in memory.
@@ -127,9 +133,9 @@ class Worker {
     Result<sampling::Sampled> sampled = sampling::Sampled{};
   };
 
-  Worker() = default;
-  Result<model::Weights> load(Env& env, const OpenedModel& opened, const ResolvedConfig& config,
-                              const model::LoadOptions& load);
+  Worker(Env& env, const OpenedModel& opened) : env_(env), opened_(opened) {}
+  Result<model::Weights> load(const placement::PlacementPlan& plan);
+  Result<model::Weights> load_and_make_pool(const ResolvedConfig& config);
   Result<void> allocate(const ResolvedConfig& config);
   Result<void> prepare_drafts(const OpenedModel& opened, const ResolvedConfig& config);
   void admit(const sched::Admission& admission);
@@ -149,11 +155,17 @@ class Worker {
   static void fail_step(const sched::StepPlan& plan, const Status& reason, StepOutput& output);
   std::span<float> logits_of(size_t index, int64_t row);
 
+  Env& env_;
+  const OpenedModel& opened_;
   memory::MemoryAccount account_;  // first in, last out: charges below refer to it
   memory::StopCheck stop_;
+  std::optional<Status> broken_;  // there are no weights, and will not be
   std::unique_ptr<device::Device> device_;
   std::unique_ptr<ComputePool> pool_;
   std::unique_ptr<kernels::KernelTable> table_;
+  memory::Charge weights_charge_;  // of weights that are resident as one piece
+  model::LoadOptions load_;
+  IoKind io_ = IoKind::kAuto;
   std::unique_ptr<model::Model> model_;
   std::unique_ptr<memory::KvPool> kv_pool_;
   device::Buffer workspace_;

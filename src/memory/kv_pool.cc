@@ -45,9 +45,10 @@ SlabPlan plan_slabs(const std::vector<int64_t>& block_bytes) {
   return plan;
 }
 
-KvPool::KvPool(device::Buffer buffer, Charge charge, SlabPlan plan, int64_t slabs)
+KvPool::KvPool(device::Buffer buffer, MemoryAccount& account, SlabPlan plan, int64_t slabs)
     : buffer_(std::move(buffer)),
-      charge_(std::move(charge)),
+      charge_(account, MemoryTag::kKv, buffer_.bytes()),
+      account_(&account),
       plan_(std::move(plan)),
       owners_(static_cast<size_t>(slabs), -1),
       used_in_slab_(static_cast<size_t>(slabs), 0),
@@ -60,7 +61,19 @@ Result<KvPool> KvPool::create(device::Device& device, MemoryAccount& account, Sl
   const int64_t bytes = slabs * plan.slab_bytes;
   auto buffer = device.allocate(bytes);
   if (!buffer) return std::unexpected(std::move(buffer).error().with_context("the KV pool"));
-  return KvPool(std::move(*buffer), Charge(account, MemoryTag::kKv, bytes), std::move(plan), slabs);
+  return KvPool(std::move(*buffer), account, std::move(plan), slabs);
+}
+
+void KvPool::discard(size_t slab) {
+  buffer_.discard(static_cast<int64_t>(slab) * plan_.slab_bytes, plan_.slab_bytes);
+}
+
+void KvPool::set_limit(int64_t slabs) {
+  limited_ = true;
+  charge_ = Charge(*account_, MemoryTag::kKv, slabs * plan_.slab_bytes);
+  for (size_t slab = 0; slab < owners_.size(); slab++) {
+    if (owners_[slab] < 0) discard(slab);
+  }
 }
 
 Result<void> KvPool::check_frame(int group, int64_t frame) const {
@@ -105,7 +118,9 @@ Result<void> KvPool::release(int group, int64_t frame) {
   }
   slab_frames_[slab][index] = false;
   in_use_[static_cast<size_t>(group)]--;
-  if (--used_in_slab_[slab] == 0) owners_[slab] = -1;
+  if (--used_in_slab_[slab] > 0) return {};
+  owners_[slab] = -1;
+  if (limited_) discard(slab);
   return {};
 }
 

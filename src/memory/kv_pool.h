@@ -44,6 +44,10 @@ class KvPool {
   int64_t slabs() const { return static_cast<int64_t>(owners_.size()); }
   int64_t bytes() const { return buffer_.bytes(); }
 
+  /// At most so many slabs will be owned: the charge becomes theirs, and from now on the pages of
+  /// every slab without an owner go back to the system. Who takes frames keeps to it.
+  void set_limit(int64_t slabs);
+
   /// Takes a frame for its group; the first frame in a slab makes the group its owner.
   /// kInvalidArgument where the frame does not exist, is taken, or lies in another group's slab.
   Result<void> acquire(int group, int64_t frame);
@@ -58,11 +62,14 @@ class KvPool {
   int64_t owned_slabs(int group) const;
 
  private:
-  KvPool(device::Buffer buffer, Charge charge, SlabPlan plan, int64_t slabs);
+  KvPool(device::Buffer buffer, MemoryAccount& account, SlabPlan plan, int64_t slabs);
+  void discard(size_t slab);
   Result<void> check_frame(int group, int64_t frame) const;
 
   device::Buffer buffer_;
   Charge charge_;
+  MemoryAccount* account_;
+  bool limited_ = false;
   SlabPlan plan_;
   std::vector<int> owners_;                     // per slab
   std::vector<int64_t> used_in_slab_;           // per slab

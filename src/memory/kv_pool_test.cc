@@ -106,6 +106,26 @@ TEST_F(TwoGroups, NeverOverlapInRandomUse) {
   }
 }
 
+TEST(KvPool, GivesPagesWithoutAnOwnerBackOnceItIsLimited) {
+  MemoryAccount account;
+  device::FakeDevice device;
+  auto pool = KvPool::create(device, account, plan_slabs({1 << 20}), 4);
+  ASSERT_TRUE(pool);
+  for (const int64_t frame : {0, 2, 3}) ASSERT_TRUE(pool->acquire(0, frame));
+  for (int64_t at = 0; at < pool->bytes(); at += 1 << 20) pool->base()[at] = std::byte{7};
+  ASSERT_TRUE(pool->release(0, 3));
+  EXPECT_EQ(device.discarded_bytes(), 0);
+
+  pool->set_limit(1);
+  EXPECT_EQ(account.bytes(MemoryTag::kKv), 2 << 20);
+  EXPECT_EQ(device.discarded_bytes(), 4 << 20);  // slabs 2 and 3
+  EXPECT_EQ(pool->base()[pool->offset(0, 2)], std::byte{7});
+  ASSERT_TRUE(pool->release(0, 2));
+  EXPECT_EQ(device.discarded_bytes(), 6 << 20);
+  EXPECT_EQ(pool->base()[pool->offset(0, 2)], std::byte{0});
+  EXPECT_EQ(pool->base()[pool->offset(0, 0)], std::byte{7});
+}
+
 TEST(KvPool, GivesItsBytesBackAndReportsRefusals) {
   MemoryAccount account;
   device::FakeDevice device({.streams = 1, .copy_bytes_per_us = 1, .capacity_bytes = 8 << 20});

@@ -77,6 +77,11 @@ Result<Model> Model::create(device::Device& device, ModelSpec spec, Weights weig
   return model;
 }
 
+void Model::set_weights(Weights weights) {
+  weights_ = std::move(weights);
+  find_units();
+}
+
 void Model::find_units() {
   attention_units_.resize(spec_.layers.size());
   mlp_units_.resize(spec_.layers.size());

@@ -60,6 +60,10 @@ class Model {
   const ModelLimits& limits() const { return limits_; }
   tensor::ProductKind kind() const { return weights_.kind; }
   const Weights& weights() const { return weights_; }
+  /// Gives the weights' memory back; no forward until there are new ones.
+  void drop_weights() { weights_ = {}; }
+  /// Of the same model, wherever their units lie.
+  void set_weights(Weights weights);
   /// Bytes that activations and RoPE tables take.
   int64_t activation_bytes() const { return activations_.bytes(); }
   int64_t rope_bytes() const;

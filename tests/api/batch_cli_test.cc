@@ -300,6 +300,43 @@ TEST_F(BatchCli, AFullInboxMakesRowsWaitAndRefusesWhatNeverFits) {
   EXPECT_EQ(answers[9]["error"]["code"], "resource_limit");
 }
 
+TEST_F(BatchCli, KeepsToACeilingThatIsLoweredWhileItRuns) {
+  ::setenv("XDG_RUNTIME_DIR", folder().c_str(), 1);
+  std::vector<Json> rows;
+  for (int i = 0; i < 300; i++) {
+    rows.push_back(completion_row("r" + std::to_string(i), "abc" + std::to_string(i),
+                                  {{"max_tokens", 100}, {"ignore_eos", true}}));
+  }
+  const auto expected = batch(rows, {}, 0);
+  fs::remove(file("out.jsonl"));
+  std::ofstream(file("stdin")) << "";
+  const pid_t child = start(command({"--memory", "400MiB"}), file("stdin"));
+  ASSERT_TRUE(wait_for_rows(child, 2));
+  const std::string id = std::to_string(child);
+  const Done little = strata({"adjust", id, "--memory", "17MiB"});
+  const Done more = strata({"adjust", id, "--memory", "2GiB"});
+  const Done nothing = strata({"adjust", id});
+  const Done done = strata({"adjust", id, "--memory", "150MiB"});
+  const Done shown = strata({"inspect", "--live", id, "--json"});
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_NE(little.errors.find("expected at least"), std::string::npos) << little.errors;
+  EXPECT_NE(more.errors.find("at most the 419 MB of now"), std::string::npos) << more.errors;
+  EXPECT_EQ(nothing.exit_code, 64) << nothing.errors;
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  for (const char* word : {"157 MB", "KV pool", "resident"}) {
+    EXPECT_NE(done.out.find(word), std::string::npos) << word << " in\n" << done.out;
+  }
+  EXPECT_LT(Json::parse(shown.out)["rss_bytes"], 150 << 20) << shown.out;
+  EXPECT_EQ(status, 0);
+  const auto answers = read_rows(file("out.jsonl"));
+  ASSERT_EQ(answers.size(), expected.size());
+  for (size_t i = 0; i < answers.size(); i++) {
+    EXPECT_EQ(answers[i]["response"]["body"]["choices"],
+              expected[i]["response"]["body"]["choices"]);
+  }
+}
+
 TEST_F(BatchCli, ShowsWhatItHoldsAndDoesWhileItRuns) {
   ::setenv("XDG_RUNTIME_DIR", folder().c_str(), 1);
   std::vector<Json> rows;
