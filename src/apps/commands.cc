@@ -5,12 +5,14 @@
 #include "apps/batch/batch.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/latency.h"
+#include "apps/bench/plan.h"
 #include "apps/bench/schedule.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
+#include "apps/plan/plan.h"
 #include "engine/config.h"
 
 namespace strata::apps {
@@ -74,6 +76,10 @@ Result<void> convert(Env& env, const std::string& model, const FieldValues& valu
   return run_convert(env, TRY(make_convert_args(model, values)));
 }
 
+Result<void> plan(Env& env, const std::string& model, const FieldValues& values) {
+  return run_plan(env, TRY(make_plan_args(model, values)));
+}
+
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
   if (values.is_on("live")) return run_inspect_live(env, model, values.is_on("json"));
   return run_inspect(env, {.model = model,
@@ -103,6 +109,10 @@ Result<void> bench_latency(Env& env, const std::string& model, const FieldValues
   args.cases = values.text("cases");
   args.json = values.is_on("json");
   return run_bench_latency(env, args);
+}
+
+Result<void> bench_plan(Env& env, const std::string& model, const FieldValues& values) {
+  return run_bench_plan(env, TRY(make_bench_plan_args(model, values)));
 }
 
 Result<void> bench_schedule(Env& env, const std::string&, const FieldValues& values) {
@@ -138,6 +148,11 @@ std::span<const Command> all_commands() {
        true,
        {convert_fields(), kModelFields},
        convert},
+      {"plan",
+       "Show what a run would take and how fast it would be, before anything is loaded",
+       true,
+       {plan_fields(), kModelFields, engine::engine_fields()},
+       plan},
       {"inspect",
        "Show what a model is and what it would take",
        true,
@@ -158,6 +173,11 @@ std::span<const Command> all_commands() {
        false,
        {kKernelsFields},
        bench_kernels},
+      {"bench plan",
+       "Run many configurations of a model and hold each against its plan",
+       true,
+       {bench_plan_fields(), kModelFields},
+       bench_plan},
       {"bench schedule",
        "Compute what continuous batching and paged KV are worth on a list of lengths",
        false,

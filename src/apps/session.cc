@@ -3,6 +3,7 @@
 
 #include "apps/interrupt.h"
 #include "apps/load_progress.h"
+#include "apps/plan/table.h"
 #include "base/log.h"
 
 namespace strata::apps {
@@ -20,39 +21,43 @@ void print_decisions(const engine::ResolvedConfig& config) {
 
 }  // namespace
 
+void print_plan(const engine::OpenedModel& opened, const engine::ResolvedConfig& config,
+                const engine::Calibration& prices) {
+  const engine::Forecast forecast = engine::make_forecast(config, opened, prices.costs);
+  for (const std::string& line : plan_lines({config, forecast, prices})) log_info("{}", line);
+}
+
+void print_outcome(const engine::Engine& engine, const engine::OpenedModel& opened,
+                   const placement::CostTable& costs) {
+  for (const std::string& line : outcome_lines(engine, opened, costs)) log_info("{}", line);
+}
+
 Result<Session> open_session(Env& env, const SessionArgs& args) {
-  // The AMX permission must be asked for before any thread starts.
-  engine::MachineFacts machine = engine::look_at_machine(env);
-  auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
-  if (args.engine.speculation.by_model()) {
-    TRY(opened->open_draft(env, args.engine.speculation.method));
-  }
-  for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
-  frontend::TextCodec codec =
-      TRY(frontend::TextCodec::create(opened->documents(), opened->spec().vocab));
-  if (const auto warning = codec.warning()) log_warning("{}", *warning);
-  machine.process_bytes = engine::resident_bytes(env);  // with the tokenizer
-  const engine::ResolvedConfig config =
-      TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan(), opened->draft()));
+  Planned planned = TRY(plan_run(env, args));
+  const engine::ResolvedConfig& config = planned.config;
+  engine::OpenedModel& opened = *planned.opened;
   print_decisions(config);
-  LoadProgress progress(env, config.placement.streams() ? config.placement.resident_bytes
-                                                        : opened->plan().read_bytes);
+  const engine::Calibration prices = prices_for_run(env, planned);
+  print_plan(opened, config, prices);
+  LoadProgress progress(
+      env, config.placement.streams() ? config.placement.resident_bytes : opened.plan().read_bytes);
   auto engine = TRY(engine::Engine::create(
-      env, *opened, config,
+      env, opened, config,
       {.threads = config.threads,
        .progress = [&progress](int64_t done, int64_t) { progress.show(done); }}));
   progress.finish();
   engine->set_stop_check(interrupted);
   log_info("memory: {}", engine->worker().account().summary());
-  codec.charge_grammars_to(engine->text());
+  planned.codec.charge_grammars_to(engine->text());
   auto door = LiveDoor::open(env, engine->live());
   if (!door) log_warning("inspect --live cannot see this run: {}", door.error().message());
-  return Session{std::move(opened), std::move(engine), std::move(codec),
-                 door ? std::move(*door) : nullptr};
+  return Session{std::move(planned.opened), std::move(engine), std::move(planned.codec),
+                 door ? std::move(*door) : nullptr, prices.costs};
 }
 
 Result<void> close_session(Session& session, Result<void> outcome) {
   auto closed = session.engine->close();
+  print_outcome(*session.engine, *session.opened, session.costs);
   return outcome ? closed : outcome;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -311,6 +312,13 @@ class RealEnv : public Env {
     struct statvfs info;
     if (::statvfs(folder.c_str(), &info) != 0) return fail_errno(folder, errno);
     return uint64_t{info.f_bavail} * info.f_frsize;
+  }
+
+  Result<std::string> disk_of(const std::string& path) override {
+    TRY(check_path(path));
+    struct stat info;
+    if (::stat(path.c_str(), &info) != 0) return fail_errno(path, errno);
+    return std::to_string(major(info.st_dev)) + ":" + std::to_string(minor(info.st_dev));
   }
 
   std::optional<std::string> get_env(const std::string& name) override {

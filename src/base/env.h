@@ -95,6 +95,8 @@ class Env {
   virtual Result<void> rename_file(const std::string& from, const std::string& to) = 0;
   /// Bytes that may still be written to the file system which holds the folder.
   virtual Result<uint64_t> free_disk_bytes(const std::string& folder) = 0;
+  /// The disk that a path lies on, as the system numbers it ("254:0"): equal for paths on one.
+  virtual Result<std::string> disk_of(const std::string& path) = 0;
   /// Monotonic clock, nanoseconds since an arbitrary start.
   virtual int64_t now_ns() = 0;
   /// Wall clock, seconds since 1970; only for what people and other programs read.

@@ -218,6 +218,11 @@ Result<uint64_t> FaultEnv::free_disk_bytes(const std::string& folder) {
   return inner_.free_disk_bytes(folder);
 }
 
+Result<std::string> FaultEnv::disk_of(const std::string& path) {
+  if (hit(Kind::kError)) return injected(path);
+  return inner_.disk_of(path);
+}
+
 int64_t FaultEnv::now_ns() { return inner_.now_ns(); }
 
 int64_t FaultEnv::unix_time_s() { return inner_.unix_time_s(); }

@@ -51,6 +51,7 @@ class FaultEnv : public Env {
   Result<void> truncate_file(const std::string& path, uint64_t bytes) override;
   Result<void> rename_file(const std::string& from, const std::string& to) override;
   Result<uint64_t> free_disk_bytes(const std::string& folder) override;
+  Result<std::string> disk_of(const std::string& path) override;
   int64_t now_ns() override;
   int64_t unix_time_s() override;
 

@@ -36,15 +36,14 @@ Result<std::unique_ptr<DraftModel>> DraftModel::create(const OpenedModel& opened
   const model::Model& model = *made->model_;
   made->kv_pool_ = std::make_unique<memory::KvPool>(TRY(memory::KvPool::create(
       setup.device, setup.account, config.draft.slab_plan, config.draft.slabs)));
-  made->workspace_ = TRY(setup.device.allocate(model.workspace_bytes(config.threads)));
+  made->workspace_ = TRY(setup.device.allocate(model.memory(config.threads).workspace));
   made->logits_ = TRY(setup.device.allocate(config.max_num_seqs * model.spec().vocab *
                                             static_cast<int64_t>(sizeof(float))));
   const auto charge = [&](memory::MemoryTag tag, int64_t bytes) {
     made->charges_.emplace_back(setup.account, tag, bytes);
   };
   charge(memory::MemoryTag::kWeights, weight_bytes);
-  charge(memory::MemoryTag::kActivations,
-         made->workspace_.bytes() + model.activation_bytes() + model.rope_bytes());
+  charge(memory::MemoryTag::kActivations, model.memory(config.threads).sum());
   charge(memory::MemoryTag::kLogits, made->logits_.bytes());
   return made;
 }

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/plan/nearest.h"
 #include "engine/weight_demand.h"
 
 namespace strata::engine {
@@ -30,8 +31,6 @@ constexpr int64_t kLeastLogitRows = 64;
 constexpr int64_t kBaseMargin = 48 << 20;
 constexpr int64_t kThreadBytes = 1 << 20;
 constexpr int64_t kScratchPerLogit = 48;  // of the sampler, a thread
-// What a program holds at its start differs by some pages from run to run.
-constexpr int64_t kSuggestedMore = 4;  // MiB
 constexpr int64_t kUnknownBudget = INT64_MAX / 4;
 // Of the free memory, where a model that does not fit takes what there is.
 constexpr int64_t kLeftFree = 16;
@@ -169,14 +168,34 @@ struct Beside {
   int64_t sum() const { return draft + activations + base + text; }
 };
 
+int64_t scratch_bytes(const Inputs& in, const ResolvedConfig& resolved) {
+  return kScratchPerLogit * in.spec.vocab * resolved.threads;
+}
+
+// At most: RoPE tables grow with the longest sequence, and that with the pool.
+int64_t longest_that_fits(const Inputs& in, const ResolvedConfig& resolved, int64_t most) {
+  const int64_t length =
+      in.config.max_model_len.value_or(std::min(in.spec.max_position, kDefaultLength));
+  const auto& blocks = resolved.slab_plan.frame_bytes;
+  const int64_t bytes = std::accumulate(blocks.begin(), blocks.end(), int64_t{0});
+  if (most == 0) return length;
+  return std::clamp(most / bytes * resolved.block_tokens, int64_t{1}, length);
+}
+
 Beside take_beside(const Inputs& in, const ResolvedConfig& resolved, int64_t most) {
   Beside beside;
-  beside.activations =
-      activation_estimate(in.spec, resolved.max_num_batched_tokens, resolved.max_logit_rows) +
-      kScratchPerLogit * in.spec.vocab * resolved.threads;
+  model::ModelLimits limits{.max_rows = resolved.max_num_batched_tokens,
+                            .max_logit_rows = resolved.max_logit_rows,
+                            .max_sequences = resolved.max_num_seqs,
+                            .max_model_len = longest_that_fits(in, resolved, most),
+                            .block_tokens = resolved.block_tokens};
+  const auto step = [&](const model::ModelSpec& spec, tensor::ProductKind kind) {
+    return step_memory(spec, kind, limits, resolved.threads).sum();
+  };
+  beside.activations = step(in.spec, resolved.kind) + scratch_bytes(in, resolved);
   if (in.draft != nullptr) {
-    beside.activations += activation_estimate(in.draft->spec(), resolved.max_num_batched_tokens,
-                                              resolved.max_num_seqs);
+    limits.max_logit_rows = resolved.max_num_seqs;
+    beside.activations += step(in.draft->spec(), in.draft->plan().kind);
     beside.draft = in.draft->plan().memory_bytes;
   }
   beside.base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
@@ -185,9 +204,8 @@ Beside take_beside(const Inputs& in, const ResolvedConfig& resolved, int64_t mos
 }
 
 std::unexpected<Status> refuse_memory(const Inputs& in, const Beside& beside, int64_t weights,
-                                      int64_t least, int64_t most) {
+                                      int64_t most) {
   const bool asked = in.config.memory_bytes.has_value();
-  const bool ram = in.config.weights_on == placement::WeightsOn::kRam;
   return fail(
       Code::kResourceLimit,
       asked ? "--memory is too little for this model" : "this model does not fit into memory",
@@ -197,10 +215,16 @@ std::unexpected<Status> refuse_memory(const Inputs& in, const Beside& beside, in
                   memory::format_bytes(beside.base)),
       fmt::format("less than the {} {}", memory::format_bytes(most),
                   asked ? "asked for" : "available"),
-      fmt::format(
-          "{}{}a smaller model, --dtype bf16, or fewer --max-num-batched-tokens",
-          asked ? fmt::format("--memory {}MiB, or ", least / (1 << 20) + kSuggestedMore) : "use ",
-          ram ? "--weights-on auto, " : ""));
+      "use a smaller model");
+}
+
+Result<void> check_ceiling(const Inputs& in) {
+  const int64_t most = in.machine.memory_bytes;
+  if (most == 0 || in.config.memory_bytes.value_or(0) <= most) return {};
+  return fail(Code::kInvalidArgument, "--memory", memory::format_bytes(*in.config.memory_bytes),
+              fmt::format("at most the {} of this machine, or of the cgroup that this runs in",
+                          memory::format_bytes(most)),
+              fmt::format("--memory {}MiB", most / (1 << 20)));
 }
 
 // Bytes that the pool should have, of which `share` is a fair part: what the sequences can fill, or
@@ -244,6 +268,7 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   const Beside beside = take_beside(in, resolved, asked.value_or(available));
   resolved.text_bytes = beside.text;
   resolved.fixed_bytes = beside.sum();
+  resolved.program_bytes = beside.base + scratch_bytes(in, resolved);
   const WeightDemand weights(in.config, in.plan);
   if (!asked && available == 0) {  // unknown: the system refuses if it must
     resolved.placement = TRY(weights.place(kUnknownBudget));
@@ -255,7 +280,7 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   const int64_t pool = resolved.slab_plan.slab_bytes *
                        static_cast<int64_t>(resolved.slab_plan.frames_per_slab.size());
   const int64_t least = beside.sum() + weights.least() + pool;
-  if (least > most) return refuse_memory(in, beside, weights.least(), least, most);
+  if (least > most) return refuse_memory(in, beside, weights.least(), most);
 
   const int64_t all = beside.sum() + in.plan.memory_bytes;
   const bool fits = all + std::max(pool, pool_wish(in, resolved, most / kPoolShareInRam)) <= most;
@@ -392,28 +417,40 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
 
 }  // namespace
 
-int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t logit_rows) {
-  int64_t attention = 0, mlp = 0;
-  for (const model::LayerSpec& layer : spec.layers) {
-    const model::AttentionSpec& a = layer.attention;
-    // q, k, v in f32, q and the output as operands of up to four bytes.
-    attention = std::max(attention, (3 * a.q_heads + 2 * a.kv_heads) * a.head_dim * 4);
-    mlp = std::max(mlp, layer.mlp.intermediate * 3 * 4);
-  }
-  const int64_t row = spec.hidden * 2 * 4 + std::max(attention, mlp);
-  return rows * row + logit_rows * spec.vocab * 4;
+StepMemory step_memory(const model::ModelSpec& spec, tensor::ProductKind kind,
+                       const model::ModelLimits& limits, int threads) {
+  return {.activations = model::Model::memory_for(spec, kind, limits, threads).sum(),
+          .logits = limits.max_logit_rows * spec.vocab * static_cast<int64_t>(sizeof(float))};
 }
 
-Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
-                               const model::ModelSpec& spec, const model::WeightPlan& plan,
-                               const OpenedModel* draft) {
-  const Inputs in{config, machine, spec, plan, draft};
+namespace {
+
+Result<ResolvedConfig> resolve_all(const Inputs& in) {
   ResolvedConfig resolved;
-  resolved.asked = config;
+  resolved.asked = in.config;
+  TRY(check_ceiling(in));
   resolve_dtype(in, resolved);
   TRY(resolve_isa(in, resolved));
   TRY(resolve_counts(in, resolved));
   TRY(resolve_kv(in, resolved));
+  return resolved;
+}
+
+}  // namespace
+
+Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
+                               const model::ModelSpec& spec, const model::WeightPlan& plan,
+                               const OpenedModel* draft) {
+  auto resolved = resolve_all({config, machine, spec, plan, draft});
+  if (resolved || resolved.error().code != Code::kResourceLimit) return resolved;
+  const auto fits = [&](const EngineConfig& other) {
+    const OpenedModel* guessing = other.speculation.by_model() ? draft : nullptr;
+    return resolve_all({other, machine, spec, plan, guessing}).has_value();
+  };
+  const auto threads = static_cast<int>(config.threads.value_or(machine.cores));
+  const int64_t most = machine.memory_bytes > 0 ? machine.memory_bytes : kUnknownBudget;
+  const std::string nearest = nearest_settings(config, fits, most, threads);
+  if (!nearest.empty()) resolved.error().hint = nearest;
   return resolved;
 }
 

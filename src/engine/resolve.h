@@ -12,6 +12,7 @@
 #include "engine/machine.h"
 #include "engine/opened_model.h"
 #include "memory/kv_pool.h"
+#include "model/forward.h"
 #include "model/spec.h"
 #include "model/weights.h"
 #include "placement/plan.h"
@@ -46,6 +47,7 @@ struct ResolvedConfig {
   int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
   int64_t fixed_bytes = 0;     // of these: all but weights, their ring and the KV pool
   EngineConfig asked;
+  int64_t program_bytes = 0;   // and what no tag counts: the program itself, samplers' scratch
   placement::PlacementPlan placement;  // of the weights' units
   IoKind io = IoKind::kAuto;
   SpeculationConfig speculation;
@@ -68,7 +70,14 @@ Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& m
                                const model::ModelSpec& spec, const model::WeightPlan& plan,
                                const OpenedModel* draft = nullptr);
 
-/// Bytes that activations and logits take at most, for budgets made before the model exists.
-int64_t activation_estimate(const model::ModelSpec& spec, int64_t rows, int64_t logit_rows);
+/// What a model's steps take beside weights, keys and values, byte for byte, before it exists.
+struct StepMemory {
+  int64_t activations = 0;  // RoPE tables and the ops' workspace among them
+  int64_t logits = 0;
+
+  int64_t sum() const { return activations + logits; }
+};
+StepMemory step_memory(const model::ModelSpec& spec, tensor::ProductKind kind,
+                       const model::ModelLimits& limits, int threads);
 
 }  // namespace strata::engine

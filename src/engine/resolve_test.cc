@@ -17,6 +17,15 @@ class Resolve : public ::testing::Test {
   static std::string refusal_of(const Result<ResolvedConfig>& resolved) {
     return resolved ? std::string() : resolved.error().message();
   }
+  int64_t step_bytes(const ResolvedConfig& config) const {
+    return step_memory(opened_->spec(), config.kind,
+                       {.max_rows = config.max_num_batched_tokens,
+                        .max_logit_rows = config.max_logit_rows,
+                        .max_sequences = config.max_num_seqs,
+                        .max_model_len = config.max_model_len},
+                       config.threads)
+        .sum();
+  }
   static std::string reason(const ResolvedConfig& config, std::string_view name) {
     for (const Decision& decision : config.decisions) {
       if (decision.name == name) return decision.value + ": " + decision.reason;
@@ -89,8 +98,8 @@ TEST_F(Resolve, ShortensTheContextToWhatThePoolHolds) {
   ASSERT_TRUE(resolved);
   EXPECT_EQ(resolved->max_model_len, 96);
   EXPECT_EQ(refusal({.kv_blocks = 3, .max_model_len = 97}),
-            "--max-model-len: got 97, expected at most 96 tokens, which the KV pool holds (raise "
-            "--kv-blocks or free memory)");
+            "--max-model-len: got 97, expected at most 96 tokens, which the KV pool holds (any "
+            "one of: --kv-blocks auto; --max-model-len 96)");
 }
 
 TEST_F(Resolve, BuildsVeryLongContextsOnlyIfAsked) {
@@ -122,8 +131,7 @@ TEST_F(Resolve, KeepsEverythingBelowTheCeiling) {
     ASSERT_TRUE(resolved) << mib;
     EXPECT_EQ(resolved->memory_bytes, mib << 20);
     EXPECT_GT(resolved->text_bytes, 0);
-    const int64_t activations = activation_estimate(
-        opened_->spec(), resolved->max_num_batched_tokens, resolved->max_logit_rows);
+    const int64_t activations = step_bytes(*resolved);
     EXPECT_LE(resolved->slabs * resolved->slab_plan.slab_bytes + activations +
                   resolved->text_bytes + opened_->plan().memory_bytes + machine_.process_bytes,
               mib << 20);
@@ -144,6 +152,12 @@ TEST_F(Resolve, SaysWhichCeilingWouldDo) {
   EXPECT_FALSE(with({.memory_bytes = (enough - 8) << 20}));
   EXPECT_NE(refusal({.kv_blocks = 1 << 20, .memory_bytes = 200 << 20}).find("--kv-blocks"),
             std::string::npos);
+}
+
+TEST_F(Resolve, CeilingsAboveTheMachineAreRefused) {
+  machine_.memory_bytes = 500 << 20;
+  EXPECT_NE(refusal({.memory_bytes = 501 << 20}).find("--memory 500MiB"), std::string::npos);
+  EXPECT_TRUE(with({.memory_bytes = 500 << 20}));
 }
 
 TEST_F(Resolve, RefusesWhatCannotFit) {
@@ -192,8 +206,13 @@ TEST_F(Resolve, SharesTheBudgetWithTheModelThatGuesses) {
   EXPECT_LE((shared->slabs + shared->draft.slabs) * shared->slab_plan.slab_bytes, 24 << 20);
   EXPECT_LT(shared->slabs, alone->slabs);
   EXPECT_GE(shared->draft.slabs + 1, shared->slabs);  // the last one may be in part
-  machine_.available_bytes = beside + opened_->plan().memory_bytes +
-                             activation_estimate(opened_->spec(), 512, 320) + (12 << 20);
+  machine_.available_bytes =
+      beside + opened_->plan().memory_bytes +
+      step_memory(
+          opened_->spec(), opened_->plan().kind,
+          {.max_rows = 512, .max_logit_rows = 320, .max_sequences = 64, .max_model_len = 256}, 3)
+          .sum() +
+      (12 << 20);
   EXPECT_TRUE(resolved_with(nullptr));
   machine_.available_bytes -= (12 << 20) - opened_->plan().memory_bytes;
   EXPECT_NE(refusal_of(resolved_with(draft.get())).find("does not fit into memory"),
@@ -215,8 +234,7 @@ TEST_F(Resolve, StreamsWeightsThatDoNotFitAndKeepsTheCeiling) {
     const auto resolved = resolve({.memory_bytes = mib << 20}, machine_, opened_->spec(), plan);
     ASSERT_TRUE(resolved) << refusal_of(resolved);
     const placement::PlacementPlan& placed = resolved->placement;
-    const int64_t activations = activation_estimate(
-        opened_->spec(), resolved->max_num_batched_tokens, resolved->max_logit_rows);
+    const int64_t activations = step_bytes(*resolved);
     EXPECT_LE(placed.bytes() + resolved->slabs * resolved->slab_plan.slab_bytes + activations +
                   resolved->text_bytes,
               mib << 20);

@@ -49,6 +49,15 @@ struct MemoryUse {
   int64_t bytes = 0;
 };
 
+/// Steps of one number of rows, together.
+struct PassGroup {
+  int64_t rows = 0;  // of each
+  int64_t passes = 0;
+  int64_t logit_rows = 0;  // sums over the passes
+  int64_t context = 0;     // tokens that their rows' sequences look at
+  double seconds = 0;
+};
+
 struct EngineStats {
   // At the moment.
   int64_t running = 0;  // sequences
@@ -70,6 +79,7 @@ struct EngineStats {
   double mean_running = 0;                   // over the time of steps
   double kv_waste_share = 0;                 // bytes that no token fills, of those held, ditto
   std::array<PhaseTime, kPhases> phases{};   // of steps
+  std::vector<PassGroup> passes{};           // ascending in rows
   std::optional<memory::RingStats> ring{};   // where weights are streamed
   double step_us = 0;                        // a step's time is about step_us + rows * row_us
   double row_us = 0;

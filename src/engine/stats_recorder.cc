@@ -21,6 +21,17 @@ int64_t resident_bytes(Env& env) {
   return kilobytes * 1024;
 }
 
+// Without its time.
+PassGroup pass_of(const sched::StepPlan& plan) {
+  PassGroup pass{.rows = plan.rows(), .passes = 1};
+  for (const sched::SequenceStep& step : plan.sequences) {
+    const int64_t logits = step.all_logits ? step.rows : step.yields_token ? 1 + step.drafts : 0;
+    pass.logit_rows += logits;
+    pass.context += step.first_position + step.rows;
+  }
+  return pass;
+}
+
 }  // namespace
 
 StatsRecorder::StatsRecorder(const sched::SchedulerConfig& config, const memory::SlabPlan& slabs,
@@ -36,6 +47,7 @@ void StatsRecorder::add(const sched::StepInput& input, const sched::StepPlan& pl
   }
   step_rows_ = static_cast<double>(plan.rows());
   rows_ += plan.rows();
+  step_ = pass_of(plan);
   steps_ += plan.sequences.empty() ? 0 : 1;
   step_running_ = static_cast<double>(scheduler.running());
   step_held_ = step_unused_ = 0;
@@ -55,6 +67,12 @@ void StatsRecorder::add_times(const StepClock& clock) {
     time += static_cast<double>(clock.ns()[i]);
   }
   if (step_rows_ == 0) return;
+  PassGroup& group = passes_[step_.rows];
+  group.rows = step_.rows;
+  group.passes += step_.passes;
+  group.logit_rows += step_.logit_rows;
+  group.context += step_.context;
+  group.seconds += time * 1e-9;
   time_ += time;
   running_time_ += step_running_ * time;
   held_time_ += step_held_ * time;
@@ -78,6 +96,7 @@ EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
                     .hit_tokens = prefixes_.hit_tokens(),
                     .best_hit_tokens = prefixes_.best_hit_tokens()};
   add_blocks(scheduler, stats);
+  for (const auto& [rows, group] : passes_) stats.passes.push_back(group);
   for (int tag = 0; tag < memory::kMemoryTags; tag++) {
     const auto which = static_cast<memory::MemoryTag>(tag);
     stats.memory.push_back({std::string(memory::tag_name(which)), account.bytes(which)});

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 
 #include "base/env.h"
 #include "engine/prefix_meter.h"
@@ -64,6 +65,8 @@ class StatsRecorder {
   std::array<int64_t, kPhases> max_ns_{};
   // Of the last plan, until its time is known.
   double step_rows_ = 0, step_running_ = 0, step_held_ = 0, step_unused_ = 0;
+  PassGroup step_;
+  std::map<int64_t, PassGroup> passes_;  // by rows
   // Sums over steps, weighted by their time.
   double time_ = 0, running_time_ = 0, held_time_ = 0, unused_time_ = 0;
   // Sums for the line through (rows, time).

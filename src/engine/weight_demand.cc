@@ -26,18 +26,39 @@ bool holds_embedding(const model::WeightPlan& plan, const model::WeightUnit& uni
          (plan.tied_head && unit.kind == model::UnitKind::kHead);
 }
 
+placement::UnitUse use_of(const model::WeightUnit& unit) {
+  switch (unit.kind) {
+    case model::UnitKind::kEmbedding:
+      return placement::UnitUse::kGathered;
+    case model::UnitKind::kHead:
+      return placement::UnitUse::kLogits;
+    case model::UnitKind::kAttention:
+    case model::UnitKind::kMlp:
+      break;
+  }
+  return placement::UnitUse::kRows;
+}
+
 }  // namespace
+
+std::vector<placement::UnitFacts> unit_facts(const model::WeightPlan& plan) {
+  std::vector<placement::UnitFacts> facts;
+  for (const model::WeightUnit& unit : plan.cut.units) {
+    facts.push_back({.bytes = unit.padded_bytes,
+                     .read_bytes = read_bytes(plan, unit),
+                     .pinned = holds_embedding(plan, unit),
+                     .use = use_of(unit)});
+  }
+  return facts;
+}
+
+bool is_relaid(const model::WeightPlan& plan) { return !is_pack(plan); }
 
 WeightDemand::WeightDemand(const EngineConfig& config, const model::WeightPlan& plan)
     : weights_on_(config.weights_on),
       ring_bytes_(config.ring_bytes),
-      finished_apart_(!is_pack(plan)) {
-  for (const model::WeightUnit& unit : plan.cut.units) {
-    units_.push_back({.bytes = unit.padded_bytes,
-                      .read_bytes = read_bytes(plan, unit),
-                      .pinned = holds_embedding(plan, unit)});
-  }
-}
+      finished_apart_(is_relaid(plan)),
+      units_(unit_facts(plan)) {}
 
 placement::PlacementRequest WeightDemand::request(int64_t budget) const {
   return {.units = units_,

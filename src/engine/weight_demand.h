@@ -12,6 +12,12 @@
 
 namespace strata::engine {
 
+/// A plan's units, in the order of the pass.
+std::vector<placement::UnitFacts> unit_facts(const model::WeightPlan& plan);
+
+/// Whether streamed units are re-laid after the read: those of a folder.
+bool is_relaid(const model::WeightPlan& plan);
+
 class WeightDemand {
  public:
   WeightDemand(const EngineConfig& config, const model::WeightPlan& plan);

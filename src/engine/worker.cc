@@ -87,11 +87,11 @@ const memory::Ring* Worker::ring() const {
 Result<void> Worker::allocate(const ResolvedConfig& config) {
   kv_pool_ = std::make_unique<memory::KvPool>(
       TRY(memory::KvPool::create(*device_, account_, config.slab_plan, config.slabs)));
-  workspace_ = TRY(device_->allocate(model_->workspace_bytes(config.threads)));
+  workspace_ = TRY(device_->allocate(model_->memory(config.threads).workspace));
   logits_ = TRY(device_->allocate(config.max_logit_rows * model_->spec().vocab *
                                   static_cast<int64_t>(sizeof(float))));
   charges_.emplace_back(account_, memory::MemoryTag::kActivations,
-                        workspace_.bytes() + model_->activation_bytes() + model_->rope_bytes());
+                        model_->memory(config.threads).sum());
   charges_.emplace_back(account_, memory::MemoryTag::kLogits, logits_.bytes());
   scratch_.assign(static_cast<size_t>(config.threads), sampling::SamplerScratch(table_->logits));
   return {};

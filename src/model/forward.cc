@@ -107,34 +107,36 @@ Result<memory::Lease> Model::lease(const device::ExecContext& context, const For
   return lease_unit(weights_, unit, batch.stop);
 }
 
-int64_t Model::rope_bytes() const {
-  int64_t bytes = 0;
-  for (const RopeTables& tables : ropes_) bytes += tables.memory.bytes();
-  return bytes;
-}
-
-int64_t Model::workspace_bytes(int threads) const {
-  kernels::WorkspaceLimits limits{.rows = limits_.max_rows,
-                                  .k = spec_.hidden,
-                                  .context = limits_.max_model_len,
-                                  .sequences = limits_.max_sequences,
-                                  .threads = threads};
-  for (const LayerSpec& layer : spec_.layers) {
-    limits.k = std::max(
-        {limits.k, layer.attention.q_heads * layer.attention.head_dim, layer.mlp.intermediate});
-    limits.q_heads = std::max(limits.q_heads, layer.attention.q_heads);
-    limits.head_dim = std::max(limits.head_dim, layer.attention.head_dim);
+ModelMemory Model::memory_for(const ModelSpec& spec, tensor::ProductKind kind,
+                              const ModelLimits& limits, int threads) {
+  ModelMemory memory;
+  carve_buffers(spec, kind, limits.max_rows, nullptr, memory.activations);
+  for (const RopeSpec& rope : spec.ropes) {
+    memory.rope += rope_table_bytes(rope, limits.max_model_len);
   }
-  return kernels::workspace_bytes(limits);
+  kernels::WorkspaceLimits workspace{.rows = limits.max_rows,
+                                     .k = spec.hidden,
+                                     .context = limits.max_model_len,
+                                     .sequences = limits.max_sequences,
+                                     .threads = threads};
+  for (const LayerSpec& layer : spec.layers) {
+    const AttentionSpec& a = layer.attention;
+    workspace.k = std::max({workspace.k, a.q_heads * a.head_dim, layer.mlp.intermediate});
+    workspace.q_heads = std::max(workspace.q_heads, a.q_heads);
+    workspace.head_dim = std::max(workspace.head_dim, a.head_dim);
+  }
+  memory.workspace = kernels::workspace_bytes(workspace);
+  return memory;
 }
 
-Model::Buffers Model::carve_buffers(std::byte* base, int64_t& bytes) const {
-  const Widths widths = widest(spec_);
-  const int64_t rows = limits_.max_rows, operand = tensor::operand_bytes(kind());
+Model::Buffers Model::carve_buffers(const ModelSpec& spec, tensor::ProductKind kind, int64_t rows,
+                                    std::byte* base, int64_t& bytes) {
+  const Widths widths = widest(spec);
+  const int64_t operand = tensor::operand_bytes(kind);
   Carver carver(base);
   Buffers b;
-  b.residual = carver.floats(rows * spec_.hidden);
-  b.normed = carver.take(rows * round_up(spec_.hidden, tensor::kChunk) * operand);
+  b.residual = carver.floats(rows * spec.hidden);
+  b.normed = carver.take(rows * round_up(spec.hidden, tensor::kChunk) * operand);
   const int64_t shared = carver.used();
   b.q = carver.floats(rows * widths.q);
   b.k = carver.floats(rows * widths.kv);
@@ -151,9 +153,9 @@ Model::Buffers Model::carve_buffers(std::byte* base, int64_t& bytes) const {
 
 Result<void> Model::allocate_buffers(device::Device& device) {
   int64_t bytes = 0;
-  carve_buffers(nullptr, bytes);
+  carve_buffers(spec_, kind(), limits_.max_rows, nullptr, bytes);
   activations_ = TRY(device.allocate(bytes));
-  buffers_ = carve_buffers(activations_.data(), bytes);
+  buffers_ = carve_buffers(spec_, kind(), limits_.max_rows, activations_.data(), bytes);
   return {};
 }
 

@@ -46,6 +46,15 @@ struct ModelLimits {
   int64_t block_tokens = 32;
 };
 
+/// What a model takes beside weights, keys and values.
+struct ModelMemory {
+  int64_t activations = 0;
+  int64_t rope = 0;       // tables
+  int64_t workspace = 0;  // ExecContext::workspace of a pool of the threads
+
+  int64_t sum() const { return activations + rope + workspace; }
+};
+
 /// A spec with its weights, RoPE tables and activation memory. One forward at a time.
 class Model {
  public:
@@ -64,11 +73,10 @@ class Model {
   void drop_weights() { weights_ = {}; }
   /// Of the same model, wherever their units lie.
   void set_weights(Weights weights);
-  /// Bytes that activations and RoPE tables take.
-  int64_t activation_bytes() const { return activations_.bytes(); }
-  int64_t rope_bytes() const;
-  /// Bytes that ExecContext::workspace must hold for a pool of `threads`.
-  int64_t workspace_bytes(int threads) const;
+  /// Known before a model is made, byte for byte.
+  static ModelMemory memory_for(const ModelSpec& spec, tensor::ProductKind kind,
+                                const ModelLimits& limits, int threads);
+  ModelMemory memory(int threads) const { return memory_for(spec_, kind(), limits_, threads); }
 
   /// Writes logits f32 [logit_rows][vocab] to `logits` (dense). The batch must be within the
   /// limits. Where weights are streamed it fails with what their reading fails with; logits, and
@@ -97,7 +105,8 @@ class Model {
                               size_t unit);
   Result<void> allocate_buffers(device::Device& device);
   /// Lays the buffers out from `base` (null: only counts `bytes`).
-  Buffers carve_buffers(std::byte* base, int64_t& bytes) const;
+  static Buffers carve_buffers(const ModelSpec& spec, tensor::ProductKind kind, int64_t rows,
+                               std::byte* base, int64_t& bytes);
   void embed(const device::ExecContext& context, const ForwardBatch& batch);
   void attention_layer(const device::ExecContext& context, const ForwardBatch& batch, int layer);
   void mlp_layer(const device::ExecContext& context, int64_t rows, int layer);

@@ -158,7 +158,7 @@ class Runner {
         pool_(*ComputePool::create(threads)),
         table_(*kernels::make_cpu_kernel_table(kernels::Isa::kScalar)),
         model_(make_model(spec, max_rows)) {
-    workspace_.resize(static_cast<size_t>(model_.workspace_bytes(threads)) + 64);
+    workspace_.resize(static_cast<size_t>(model_.memory(threads).workspace) + 64);
     int64_t bytes = 0;
     for (const KvGroupSpec& group : model_.kv_layout().groups) {
       std::vector<int64_t> offsets(kBlocks);
@@ -333,7 +333,7 @@ TEST(ForwardLimits, GroupsFollowTheSpec) {
   const Runner runner(spec, random_tensors(spec, tensor::DType::kBF16), 1, 8);
   ASSERT_EQ(runner.model().kv_layout().groups.size(), 2u);
   EXPECT_EQ(runner.model().kv_layout().groups[0].window, 9);
-  EXPECT_GT(runner.model().activation_bytes(), 0);
+  EXPECT_GT(runner.model().memory(1).activations, 0);
 }
 
 }  // namespace

@@ -131,13 +131,17 @@ RopeFrequencies rope_frequencies(const RopeSpec& spec, int64_t max_model_len) {
   return out;
 }
 
+int64_t rope_table_bytes(const RopeSpec& spec, int64_t max_model_len) {
+  return 2 * max_model_len * (spec.rotary_dim / 2) * int64_t{sizeof(float)};
+}
+
 Result<RopeTables> build_rope_tables(device::Device& device, const RopeSpec& spec,
                                      int64_t max_model_len, ComputePool& pool) {
   const RopeFrequencies frequencies = rope_frequencies(spec, max_model_len);
   const auto half = static_cast<int64_t>(frequencies.inv_freq.size());
   RopeTables tables;
   tables.rotary_dim = spec.rotary_dim;
-  tables.memory = TRY(device.allocate(2 * max_model_len * half * int64_t{sizeof(float)}));
+  tables.memory = TRY(device.allocate(rope_table_bytes(spec, max_model_len)));
   auto* const cos = reinterpret_cast<float*>(tables.memory.data());
   float* const sin = cos + max_model_len * half;
   const int64_t items = (max_model_len + kPositionsPerItem - 1) / kPositionsPerItem;

@@ -28,6 +28,9 @@ struct RopeTables {
   int64_t rotary_dim = 0;
 };
 
+/// Bytes of the tables of one regime.
+int64_t rope_table_bytes(const RopeSpec& spec, int64_t max_model_len);
+
 /// Work items of 64 positions over `pool`.
 Result<RopeTables> build_rope_tables(device::Device& device, const RopeSpec& spec,
                                      int64_t max_model_len, ComputePool& pool);

@@ -46,7 +46,7 @@ void size_ring(const PlacementRequest& request, int64_t ring_units, PlacementPla
   const int64_t wanted = std::max(ring_units * largest_read, kLeastRing);
   plan.ring_bytes = round_up(request.ring_bytes.value_or(wanted), kHugePage);
   plan.ring_bytes = std::max(plan.ring_bytes, round_up(largest_read, kHugePage));
-  if (request.finished_apart) plan.finished_bytes = round_up(largest, kHugePage);
+  if (request.finished_apart) plan.finished_bytes = largest;
 }
 
 PlacementPlan with_residents(const PlacementRequest& request, std::vector<bool> resident) {
@@ -122,9 +122,7 @@ PlacementPlan place_greedily(const PlacementRequest& request, const CostTable& c
   } else if (plan.bytes() > request.budget) {
     plan = fill(request);
   }
-  if (costs.disk_bytes_per_s > 0) {
-    plan.pass_s = static_cast<double>(plan.streamed_bytes) / costs.disk_bytes_per_s;
-  }
+  if (const auto cost = pass_cost(plan.shape(request), {}, costs)) plan.pass_s = cost->pass_s();
   plan.reason = reason_of(request, plan);
   return plan;
 }

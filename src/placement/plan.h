@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "placement/cost.h"
 
 namespace strata::placement {
 
@@ -19,18 +20,6 @@ enum class WeightsOn : uint8_t { kAuto, kRam, kDisk };
 
 /// "auto", "ram" or "disk"; kInvalidArgument names --weights-on.
 Result<WeightsOn> parse_weights_on(std::string_view name);
-
-/// A unit as far as its place is concerned; in the order of the pass.
-struct UnitFacts {
-  int64_t bytes = 0;       // in memory
-  int64_t read_bytes = 0;  // of a place in the ring: as the disk has it, whole blocks
-  bool pinned = false;     // must be resident: it is gathered from, or smaller than a read
-};
-
-/// What things cost, as measured; 0 = unknown. The greedy placement asks for no price.
-struct CostTable {
-  double disk_bytes_per_s = 0;
-};
 
 struct PlacementRequest {
   std::span<const UnitFacts> units;
@@ -46,10 +35,14 @@ struct PlacementPlan {
   int64_t streamed_bytes = 0;  // read in each pass
   int64_t ring_bytes = 0;
   int64_t finished_bytes = 0;  // memory for the unit that is re-laid
-  double pass_s = 0;           // that reading takes; 0 = unknown, or nothing is read
+  double pass_s = 0;           // of one sequence's token, without its keys; 0 = unknown
   std::string reason;
 
   bool streams() const { return streamed_bytes > 0; }
+  /// Of the request that this answers.
+  PassShape shape(const PlacementRequest& request) const {
+    return {request.units, resident, ring_bytes, request.finished_apart};
+  }
   int64_t bytes() const { return resident_bytes + ring_bytes + finished_bytes; }
 };
 

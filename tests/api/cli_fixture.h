@@ -55,6 +55,7 @@ class CliTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "strata_cli_XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder() = name;
+    setenv("XDG_CACHE_HOME", file("cache").c_str(), 1);  // no test depends on its user's probes
     const fs::path tools = fs::path(environment("STRATA_SOURCE_DIR")) / "tools";
     Done made = run(
         {"/usr/bin/env", "python3", tools / "make_random_model.py", "--shape", "tiny", model()});

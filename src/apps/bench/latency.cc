@@ -12,6 +12,7 @@
 
 #include "apps/bench/work.h"
 #include "apps/probes.h"
+#include "apps/session.h"
 #include "base/json.h"
 #include "device/cpu_device.h"
 #include "engine/engine.h"
@@ -248,6 +249,10 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
                 "this bench counts bytes and operations of steps that yield one token a sequence");
   }
   const auto config = TRY(engine::resolve(sized_for(args), facts, opened->spec(), opened->plan()));
+  const engine::Calibration prices = engine::calibrate(
+      env, *opened, config, facts,
+      config.placement.streams() ? engine::Probing::kMissing : engine::Probing::kCached);
+  print_plan(*opened, config, prices);
   model::LoadOptions load;
   load.threads = config.threads;
   const auto engine = TRY(engine::Engine::create(env, *opened, config, load));
@@ -269,7 +274,9 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
   } else {
     print_table(reports, facts, config);
   }
-  return engine->close();
+  auto closed = engine->close();
+  print_outcome(*engine, *opened, prices.costs);
+  return closed;
 }
 
 }  // namespace strata::apps

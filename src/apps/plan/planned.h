@@ -1,0 +1,45 @@
+// A run up to where its weights would be loaded: the model opened, every "auto" answered, prices
+// found. What `plan` shows, what a session goes on from, what `bench plan` measures.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/env.h"
+#include "base/status.h"
+#include "engine/config.h"
+#include "engine/machine.h"
+#include "engine/opened_model.h"
+#include "engine/plan/calibrate.h"
+#include "engine/plan/forecast.h"
+#include "engine/resolve.h"
+#include "frontend/text_codec.h"
+
+namespace strata::apps {
+
+struct SessionArgs {
+  std::string model;
+  std::string revision;
+  engine::EngineConfig engine;
+};
+
+struct Planned {
+  std::unique_ptr<engine::OpenedModel> opened;
+  frontend::TextCodec codec;
+  engine::MachineFacts machine;  // the process with its tokenizer
+  engine::ResolvedConfig config;
+};
+
+/// Warns of what is odd about the model. Tokenizer problems are found here.
+Result<Planned> plan_run(Env& env, const SessionArgs& args);
+
+/// The plan's prices: a run that streams measures what the cache lacks, others take what it has.
+engine::Calibration prices_for_run(Env& env, const Planned& planned);
+
+/// What the same run would be with a GiB more; nullopt where it has no ceiling, or no other plan.
+std::optional<engine::Forecast> with_one_more_gib(const Planned& planned,
+                                                  const engine::EngineConfig& asked,
+                                                  const engine::Calibration& prices);
+
+}  // namespace strata::apps
