@@ -213,9 +213,13 @@ bool Engine::step() {
   if (files_.trace) files_.trace->add(input, plan, output.result);
   clock_.lap(Phase::kRecord);
   recorder_.add_times(clock_);
-  if (live_.wanted()) live_.answer(to_json(stats()).dump(2) + "\n");
+  answer_live();
   next_.completions.push_back(std::move(output.result));
   return !active_.empty();
+}
+
+void Engine::answer_live() {
+  if (live_.wanted()) live_.answer(to_json(stats()).dump(2) + "\n");
 }
 
 Result<void> Engine::close() {

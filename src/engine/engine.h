@@ -59,7 +59,7 @@ struct Update {
 };
 using Listener = std::function<void(const Update&)>;
 
-/// All calls come from one thread; listeners run inside step().
+/// All calls but check() come from one thread; listeners run inside step().
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> create(Env& env, const OpenedModel& opened,
@@ -67,7 +67,7 @@ class Engine {
                                                 const model::LoadOptions& load);
 
   /// Refuses an empty prompt, ids outside the vocabulary, bad sampling parameters, an `n` or `key`
-  /// out of range and what exceeds the maximum context length.
+  /// out of range and what exceeds the maximum context length. From any thread.
   Result<void> check(const GenerateRequest& request) const;
   /// kBusy where so many more cannot wait now, kResourceLimit where they never could.
   Result<void> check_room(int64_t requests) const;
@@ -88,9 +88,13 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
+  /// Requests that have not started.
+  int64_t queued() const { return queued_; }
   EngineStats stats() const;
   /// Where another thread may ask for stats(); steps answer.
   LiveStats& live() { return live_; }
+  /// For who sleeps while there are no steps: answers whoever asks.
+  void answer_live();
   /// After step() has returned false, or where nobody waits for the rest: takes in the last
   /// results, ends the trace and writes the statistics where files are wanted.
   Result<void> close();

@@ -10,9 +10,15 @@ std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience) {
   answer_.reset();
   if (stopped_) return std::nullopt;
   wanted_ = true;
+  if (on_ask_) on_ask_();
   changed_.wait_for(lock, patience, [this] { return answer_ || stopped_; });
   wanted_ = false;
   return std::exchange(answer_, std::nullopt);
+}
+
+void LiveStats::on_ask(std::function<void()> call) {
+  const std::lock_guard lock(mutex_);
+  on_ask_ = std::move(call);
 }
 
 void LiveStats::stop() {

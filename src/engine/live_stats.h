@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ class LiveStats {
   /// ask() returns at once from now on.
   void stop();
 
+  /// `call` runs on the thread that asks: it wakes a loop that sleeps while there are no steps.
+  void on_ask(std::function<void()> call);
+
   /// For the engine's thread.
   bool wanted() const { return wanted_.load(std::memory_order_relaxed); }
   void answer(std::string text);
@@ -30,6 +34,7 @@ class LiveStats {
   std::condition_variable changed_;
   std::optional<std::string> answer_;
   bool stopped_ = false;
+  std::function<void()> on_ask_;
 };
 
 }  // namespace strata::engine
