@@ -10,6 +10,7 @@
 #include "apps/generate.h"
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
+#include "apps/serve/serve.h"
 #include "engine/config.h"
 
 namespace strata::apps {
@@ -69,6 +70,10 @@ Result<void> batch(Env& env, const std::string& model, const FieldValues& values
   return run_batch(env, TRY(make_batch_args(model, values)));
 }
 
+Result<void> serve(Env& env, const std::string& model, const FieldValues& values) {
+  return run_serve(env, TRY(make_serve_args(env, model, values)));
+}
+
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
   return run_convert(env, TRY(make_convert_args(model, values)));
 }
@@ -121,6 +126,11 @@ std::span<const Command> all_commands() {
        true,
        {generate_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        generate},
+      {"serve",
+       "Serve a model over HTTP with OpenAI's API",
+       true,
+       {serve_fields(), kModelFields, engine::engine_fields()},
+       serve},
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
        true,

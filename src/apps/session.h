@@ -3,6 +3,7 @@
 // prompt.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,7 @@ struct SessionArgs {
   std::string model;
   std::string revision;
   engine::EngineConfig engine;
+  std::function<void(int64_t done, int64_t total)> on_progress = {};  // bytes, from loading threads
 };
 
 struct Session {
