@@ -13,6 +13,7 @@
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
 #include "apps/plan/plan.h"
+#include "apps/serve/serve.h"
 #include "engine/config.h"
 
 namespace strata::apps {
@@ -70,6 +71,10 @@ Result<void> generate(Env& env, const std::string& model, const FieldValues& val
 
 Result<void> batch(Env& env, const std::string& model, const FieldValues& values) {
   return run_batch(env, TRY(make_batch_args(model, values)));
+}
+
+Result<void> serve(Env& env, const std::string& model, const FieldValues& values) {
+  return run_serve(env, TRY(make_serve_args(env, model, values)));
 }
 
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
@@ -137,6 +142,11 @@ std::span<const Command> all_commands() {
        true,
        {generate_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
        generate},
+      {"serve",
+       "Serve a model over HTTP with OpenAI's API",
+       true,
+       {serve_fields(), kModelFields, engine::engine_fields()},
+       serve},
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
        true,

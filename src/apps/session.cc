@@ -39,12 +39,14 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   print_decisions(config);
   const engine::Calibration prices = prices_for_run(env, planned);
   print_plan(opened, config, prices);
-  LoadProgress progress(
-      env, config.placement.streams() ? config.placement.resident_bytes : opened.plan().read_bytes);
+  const int64_t load_bytes =
+      config.placement.streams() ? config.placement.resident_bytes : opened.plan().read_bytes;
+  LoadProgress progress(env, load_bytes);
   auto engine = TRY(engine::Engine::create(
-      env, opened, config,
-      {.threads = config.threads,
-       .progress = [&progress](int64_t done, int64_t) { progress.show(done); }}));
+      env, opened, config, {.threads = config.threads, .progress = [&](int64_t done, int64_t) {
+                              progress.show(done);
+                              if (args.on_progress) args.on_progress(done, load_bytes);
+                            }}));
   progress.finish();
   engine->set_stop_check(interrupted);
   log_info("memory: {}", engine->worker().account().summary());

@@ -214,7 +214,7 @@ bool Engine::step() {
   if (files_.trace) files_.trace->add(input, plan, output.result);
   clock_.lap(Phase::kRecord);
   recorder_.add_times(clock_);
-  if (live_.wanted()) answer_live();
+  answer_live();
   next_.completions.push_back(std::move(output.result));
   return !active_.empty();
 }
@@ -231,6 +231,7 @@ Result<LoweredCeiling> Engine::lower_ceiling(int64_t memory_bytes) {
 }
 
 void Engine::answer_live() {
+  if (!live_.wanted()) return;
   if (const std::optional<int64_t> memory_bytes = live_.memory_wanted()) {
     live_.answer(to_json(lower_ceiling(*memory_bytes), config_.slab_plan.slab_bytes));
   } else {

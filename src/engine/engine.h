@@ -60,7 +60,7 @@ struct Update {
 };
 using Listener = std::function<void(const Update&)>;
 
-/// All calls come from one thread; listeners run inside step().
+/// All calls but check() come from one thread; listeners run inside step().
 class Engine {
  public:
   /// `env` and `opened` must outlive the engine.
@@ -69,7 +69,7 @@ class Engine {
                                                 const model::LoadOptions& load);
 
   /// Refuses an empty prompt, ids outside the vocabulary, bad sampling parameters, an `n` or `key`
-  /// out of range and what exceeds the maximum context length.
+  /// out of range and what exceeds the maximum context length. From any thread.
   Result<void> check(const GenerateRequest& request) const;
   /// kBusy where so many more cannot wait now, kResourceLimit where they never could.
   Result<void> check_room(int64_t requests) const;
@@ -96,9 +96,14 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
+  /// Requests that have not started.
+  int64_t queued() const { return queued_; }
   EngineStats stats() const;
   /// Where another thread may ask for stats(); steps answer.
   LiveStats& live() { return live_; }
+  /// For who sleeps while there are no steps: answers whoever asks. A lower ceiling may leave work
+  /// for a step.
+  void answer_live();
   /// After step() has returned false, or where nobody waits for the rest: takes in the last
   /// results, ends the trace and writes the statistics where files are wanted.
   Result<void> close();
@@ -112,7 +117,6 @@ class Engine {
                                   const sched::SchedulerConfig& scheduler);
   Engine(Env& env, const OpenedModel& opened, ResolvedConfig config, std::unique_ptr<Worker> worker,
          sched::Scheduler scheduler, Files files);
-  void answer_live();
   void announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request);
   Result<int64_t> checked_max_tokens(const GenerateRequest& request) const;
   void publish_decisions(const sched::StepPlan& plan);

@@ -12,6 +12,7 @@ std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience,
   if (stopped_) return std::nullopt;
   memory_bytes_ = memory_bytes;
   wanted_ = true;
+  if (on_ask_) on_ask_();
   changed_.wait_for(lock, patience, [this] { return answer_ || stopped_; });
   wanted_ = false;
   return std::exchange(answer_, std::nullopt);
@@ -20,6 +21,11 @@ std::optional<std::string> LiveStats::ask(std::chrono::milliseconds patience,
 std::optional<int64_t> LiveStats::memory_wanted() {
   const std::lock_guard lock(mutex_);
   return std::exchange(memory_bytes_, std::nullopt);
+}
+
+void LiveStats::on_ask(std::function<void()> call) {
+  const std::lock_guard lock(mutex_);
+  on_ask_ = std::move(call);
 }
 
 void LiveStats::stop() {

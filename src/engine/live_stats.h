@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ class LiveStats {
   /// ask() returns at once from now on.
   void stop();
 
+  /// `call` runs on the thread that asks: it wakes a loop that sleeps while there are no steps.
+  void on_ask(std::function<void()> call);
+
   /// For the engine's thread.
   bool wanted() const { return wanted_.load(std::memory_order_relaxed); }
   /// The ceiling that was asked for, where it was not the statistics.
@@ -36,6 +40,7 @@ class LiveStats {
   std::optional<int64_t> memory_bytes_;
   std::optional<std::string> answer_;
   bool stopped_ = false;
+  std::function<void()> on_ask_;
 };
 
 }  // namespace strata::engine

@@ -18,6 +18,7 @@ std::string_view error_type(Code code) {
 
 Json error_code(const Status& status) {
   if (status.what.contains(kTooLong)) return "context_length_exceeded";
+  if (status.code == Code::kNotFound && status.what == "model") return "model_not_found";
   return code_name(status.code);
 }
 

@@ -6,14 +6,16 @@
 
 namespace strata::frontend {
 
-Completion::Completion(engine::Engine& engine, ApiRequest request, const ServedModel& model)
-    : engine_(engine), model_(model), request_(std::move(request)) {
+Completion::Completion(engine::Engine& engine, ApiRequest request, const ServedModel& model,
+                       Watcher watcher)
+    : engine_(engine), model_(model), request_(std::move(request)), watcher_(std::move(watcher)) {
   answers_.resize(request_.prompts.size() * static_cast<size_t>(request_.n));
 }
 
 Result<std::unique_ptr<Completion>> Completion::submit(engine::Engine& engine, ApiRequest request,
-                                                       const ServedModel& model) {
-  std::unique_ptr<Completion> made(new Completion(engine, std::move(request), model));
+                                                       const ServedModel& model, Watcher watcher) {
+  std::unique_ptr<Completion> made(
+      new Completion(engine, std::move(request), model, std::move(watcher)));
   const size_t prompts = made->request_.prompts.size();
   TRY(engine.check_room(static_cast<int64_t>(prompts)));
   std::vector<engine::GenerateRequest> requests;
@@ -68,6 +70,7 @@ void Completion::receive(size_t prompt, const engine::Update& update) {
     generated_ += update.token.has_value();
     answer.receive(update);
     open_ -= update.finished.has_value();
+    if (watcher_) watcher_(static_cast<int64_t>(prompt) * request_.n + update.choice, update);
     return;
   }
   open_ -= std::count_if(first, first + request_.n,

@@ -21,6 +21,7 @@ enum class Use : uint8_t {
   kRead,    // by a reader below, or by sampling_fields.h
   kInform,  // says nothing about the answer
   kOnly,    // understood; only these values are supported
+  kStream,  // read where answers can be streamed, elsewhere as kOnly
 };
 
 struct BodyField {
@@ -51,8 +52,8 @@ constexpr BodyField kFields[] = {
     {"prompt_cache_key", kBoth, Use::kInform},
     {"prediction", kChatOnly, Use::kInform},
     {"parallel_tool_calls", kChatOnly, Use::kInform},
-    {"stream", kBoth, Use::kOnly, "[false]"},
-    {"stream_options", kBoth, Use::kOnly, "[]"},
+    {"stream", kBoth, Use::kStream, "[false]"},
+    {"stream_options", kBoth, Use::kStream, "[]"},
     {"best_of", kCompletionOnly, Use::kOnly, "[1]"},
     {"suffix", kCompletionOnly, Use::kOnly, "[\"\"]"},
     {"tools", kChatOnly, Use::kOnly, "[[]]"},
@@ -94,6 +95,10 @@ Result<void> check_only(const BodyField& field, const Json& value) {
               expected.empty() ? "no such field" : expected, "not supported yet");
 }
 
+bool is_limited(const BodyField& field, const ServedModel& model) {
+  return field.use == Use::kOnly || (field.use == Use::kStream && !model.streams);
+}
+
 // Splits a body: what sampling reads, and the names of what nobody knows.
 Result<Json> sampling_part(ApiKind kind, const Json& body, const ServedModel& model,
                            std::vector<std::string>& ignored) {
@@ -104,7 +109,7 @@ Result<Json> sampling_part(ApiKind kind, const Json& body, const ServedModel& mo
     const bool other_kind = field != nullptr && (field->kinds & bit(kind)) == 0;
     if (other_kind || (field == nullptr && !sampling)) {
       ignored.push_back(name);
-    } else if (field != nullptr && field->use == Use::kOnly && !value.is_null()) {
+    } else if (field != nullptr && is_limited(*field, model) && !value.is_null()) {
       TRY(check_only(*field, value));
     } else if (sampling && !value.is_null()) {
       fields[name] = value;
@@ -186,9 +191,31 @@ int64_t default_tokens(const ApiRequest& request, const ServedModel& model) {
   return std::max<int64_t>(1, model.max_model_len - prompt);
 }
 
+Result<StreamOptions> read_stream(const Json& body) {
+  StreamOptions made;
+  made.wanted = TRY(optional_bool(body, "stream")).value_or(false);
+  const Json* options = TRY(optional_object(body, "stream_options"));
+  if (options == nullptr) return made;
+  if (!made.wanted) {
+    return fail(Code::kInvalidData, "stream_options", json_excerpt(*options), {},
+                "it needs \"stream\": true");
+  }
+  made.usage = TRY(optional_bool(*options, "include_usage")).value_or(false);
+  made.continuous_usage = TRY(optional_bool(*options, "continuous_usage_stats")).value_or(false);
+  return made;
+}
+
+// What is known of the prompt's tokens comes too late for a piece of its own.
+Result<void> check_stream(const ApiRequest& request) {
+  if (!request.stream.wanted || !request.ask.params.prompt_logprobs) return {};
+  return fail(Code::kUnsupported, request.ask.echo ? "echo" : "prompt_logprobs",
+              "logprobs of the prompt in a stream", {}, "leave out \"stream\"");
+}
+
 Result<void> check_model(const Json& body, const ServedModel& model) {
   const auto name = TRY(optional_string(body, "model"));
   if (!name || *name == model.name || model.any_name) return {};
+  if (std::ranges::find(model.aliases, *name) != model.aliases.end()) return {};
   return fail(Code::kNotFound, "model", json_excerpt(*name), fmt::format("\"{}\"", model.name),
               "leave the field out, or name the model that is served");
 }
@@ -205,6 +232,7 @@ Result<ApiRequest> read_api_request(ApiKind kind, const Json& body, const Served
       static_cast<int32_t>(TRY(optional_int(body, "priority", -kMost, kMost)).value_or(0));
   request.cache_salt = TRY(optional_string(body, "cache_salt")).value_or("");
   request.return_token_ids = TRY(optional_bool(body, "return_token_ids")).value_or(false);
+  if (model.streams) request.stream = TRY(read_stream(body));
   if (kind == ApiKind::kChat) {
     TRY(read_chat_logprobs(body, fields));
     TRY(read_chat_tokens(body, fields));
@@ -220,6 +248,7 @@ Result<ApiRequest> read_api_request(ApiKind kind, const Json& body, const Served
   if (kind == ApiKind::kCompletion && request.ask.echo && request.ask.params.logprobs) {
     request.ask.params.prompt_logprobs = request.ask.params.logprobs;
   }
+  TRY(check_stream(request));
   return request;
 }
 

@@ -26,8 +26,17 @@ struct ServedModel {
   /// Fields as a body has them, for bodies that leave them out.
   const Json* field_defaults = nullptr;
   std::string name;
-  bool any_name = false;  // a body may call the model what it likes
+  std::vector<std::string> aliases = {};  // names that a body may use besides
+  bool any_name = false;                  // a body may call the model what it likes
   int64_t max_model_len = 0;
+  bool streams = false;  // bodies may ask for their answers piece by piece
+};
+
+/// How an answer goes out.
+struct StreamOptions {
+  bool wanted = false;            // piece by piece, as it is made
+  bool usage = false;             // counts in a last piece
+  bool continuous_usage = false;  // and in every other
 };
 
 struct ApiRequest {
@@ -38,6 +47,7 @@ struct ApiRequest {
   int32_t priority = 0;
   std::string cache_salt = {};
   bool return_token_ids = false;
+  StreamOptions stream = {};
   std::vector<std::string> ignored = {};  // fields that are not known here
 };
 

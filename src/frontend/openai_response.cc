@@ -6,78 +6,19 @@
 #include <algorithm>
 #include <random>
 
+#include "frontend/logprobs_json.h"
 #include "sched/serialize.h"
-#include "text/utf8.h"
 
 namespace strata::frontend {
 namespace {
-
-// What clients take for "never": JSON has no infinity.
-constexpr double kLeastLogprob = -9999;
-
-int64_t characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });
-}
-
-Json logprob_value(const sampling::TokenLogprob& token) {
-  return std::max<double>(token.logprob, kLeastLogprob);
-}
-
-// A token that is a part of a character has no text of its own, hence no bytes that we could name.
-Json text_bytes(const std::string& text) {
-  if (text.contains(text::kReplacement)) return {};
-  Json bytes = Json::array();
-  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
-  return bytes;
-}
-
-Result<Json> chat_logprob(const sampling::TokenLogprob& token, const TextCodec& codec) {
-  const std::string text = TRY(codec.token_text(token.id));
-  return Json{{"token", text}, {"logprob", logprob_value(token)}, {"bytes", text_bytes(text)}};
-}
 
 Result<Json> chat_logprobs(const Answer& answer, const TextCodec& codec) {
   if (!answer.wants_logprobs) return Json();
   Json content = Json::array();
   for (const sampling::TokenLogprobs& of : answer.logprobs) {
-    Json entry = TRY(chat_logprob(of.chosen, codec));
-    Json& top = entry["top_logprobs"] = Json::array();
-    for (const sampling::TokenLogprob& token : of.top) {
-      top.push_back(TRY(chat_logprob(token, codec)));
-    }
-    content.push_back(std::move(entry));
+    content.push_back(TRY(chat_logprob_entry(of, codec)));
   }
   return Json{{"content", std::move(content)}, {"refusal", nullptr}};
-}
-
-// The four lists of a completion's logprobs as they grow.
-struct CompletionLogprobs {
-  Json tokens = Json::array();
-  Json values = Json::array();
-  Json tops = Json::array();
-  Json offsets = Json::array();
-  int64_t offset = 0;  // characters before the next token
-
-  void add_text(const std::string& text) {
-    tokens.push_back(text);
-    offsets.push_back(offset);
-    offset += characters(text);
-  }
-};
-
-Result<void> add_token(CompletionLogprobs& lists, const sampling::TokenLogprobs& of,
-                       const TextCodec& codec) {
-  const std::string chosen = TRY(codec.token_text(of.chosen.id));
-  lists.add_text(chosen);
-  lists.values.push_back(logprob_value(of.chosen));
-  // The chosen token first: another one with the same text must not hide it.
-  Json top = {{chosen, logprob_value(of.chosen)}};
-  for (const sampling::TokenLogprob& token : of.top) {
-    const std::string text = TRY(codec.token_text(token.id));
-    if (!top.contains(text)) top[text] = logprob_value(token);
-  }
-  lists.tops.push_back(std::move(top));
-  return {};
 }
 
 Result<Json> completion_logprobs(const ApiRequest& request, const Answer& answer,
@@ -88,13 +29,10 @@ Result<Json> completion_logprobs(const ApiRequest& request, const Answer& answer
     lists.add_text(TRY(codec.token_text(answer.prompt_ids.front())));
     lists.values.push_back(nullptr);  // nothing stands before the first token
     lists.tops.push_back(nullptr);
-    for (const auto& of : first.prompt_logprobs) TRY(add_token(lists, of, codec));
+    for (const auto& of : first.prompt_logprobs) TRY(lists.add(of, codec));
   }
-  for (const auto& of : answer.logprobs) TRY(add_token(lists, of, codec));
-  return Json{{"tokens", std::move(lists.tokens)},
-              {"token_logprobs", std::move(lists.values)},
-              {"top_logprobs", std::move(lists.tops)},
-              {"text_offset", std::move(lists.offsets)}};
+  for (const auto& of : answer.logprobs) TRY(lists.add(of, codec));
+  return take_lists(lists);
 }
 
 Result<Json> choice_body(const ApiRequest& request, const Answer& answer, const Answer& first,
@@ -120,12 +58,9 @@ Result<Json> choice_body(const ApiRequest& request, const Answer& answer, const 
 }
 
 Json usage(const ApiRequest& request, std::span<const Answer> answers) {
-  int64_t prompt = 0, completion = 0;
-  for (const auto& ids : request.prompts) prompt += static_cast<int64_t>(ids.size());
+  int64_t completion = 0;
   for (const Answer& answer : answers) completion += static_cast<int64_t>(answer.ids.size());
-  return {{"prompt_tokens", prompt},
-          {"completion_tokens", completion},
-          {"total_tokens", prompt + completion}};
+  return usage_json(request, completion);
 }
 
 }  // namespace
@@ -148,6 +83,14 @@ Result<Json> response_body(const ApiRequest& request, const ResponseHead& head,
               {"usage", usage(request, answers)}};
 }
 
+Json usage_json(const ApiRequest& request, int64_t completion_tokens) {
+  int64_t prompt = 0;
+  for (const auto& ids : request.prompts) prompt += static_cast<int64_t>(ids.size());
+  return {{"prompt_tokens", prompt},
+          {"completion_tokens", completion_tokens},
+          {"total_tokens", prompt + completion_tokens}};
+}
+
 int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t max_tokens) {
   // Of JSON values and the line that they become; measured on bodies with and without logprobs.
   constexpr int64_t kBody = 8192, kToken = 64, kEntry = 640;
@@ -156,8 +99,12 @@ int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t
   };
   const sampling::SamplingParams& params = request.ask.params;
   const int64_t answer = max_tokens * (kToken + entries(params.logprobs));
+  // A stream that its client does not read waits piece by piece.
+  constexpr int64_t kPiece = 256, kPieceEntry = 16;
+  const int64_t pieces = kPiece + kPieceEntry * params.logprobs.value_or(0);
+  const int64_t waiting = request.stream.wanted ? max_tokens * pieces : 0;
   const int64_t prompt = prompt_tokens * (kToken + entries(params.prompt_logprobs));
-  return kBody + prompt + request.n * (answer + kBody + (request.ask.echo ? prompt : 0));
+  return kBody + prompt + request.n * (answer + waiting + kBody + (request.ask.echo ? prompt : 0));
 }
 
 std::string random_id(std::string_view prefix) {

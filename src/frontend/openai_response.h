@@ -27,6 +27,9 @@ struct ResponseHead {
 Result<Json> response_body(const ApiRequest& request, const ResponseHead& head,
                            std::span<const Answer> answers, const TextCodec& codec);
 
+/// prompt_tokens, completion_tokens, total_tokens.
+Json usage_json(const ApiRequest& request, int64_t completion_tokens);
+
 /// Most bytes that the answers and the body take while the body is made, one prompt's choices with
 /// `max_tokens` each.
 int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t max_tokens);

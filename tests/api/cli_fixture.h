@@ -75,7 +75,9 @@ class CliTest : public ::testing::Test {
   static fs::path model() { return folder() / "tiny"; }
   static fs::path file(const std::string& name) { return folder() / name; }
 
-  static pid_t start(const std::vector<std::string>& command, const fs::path& input) {
+  /// `outputs`: its outputs go to the files <outputs>out and <outputs>err.
+  static pid_t start(const std::vector<std::string>& command, const fs::path& input,
+                     const std::string& outputs = "std") {
     std::vector<char*> argv;
     for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
@@ -83,8 +85,8 @@ class CliTest : public ::testing::Test {
     posix_spawn_file_actions_init(&actions);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
     posix_spawn_file_actions_addopen(&actions, 0, input.c_str(), O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, file("stdout").c_str(), flags, 0644);
-    posix_spawn_file_actions_addopen(&actions, 2, file("stderr").c_str(), flags, 0644);
+    posix_spawn_file_actions_addopen(&actions, 1, file(outputs + "out").c_str(), flags, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, file(outputs + "err").c_str(), flags, 0644);
     pid_t child = -1;
     EXPECT_EQ(posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ), 0)
         << command[0];

@@ -2,6 +2,7 @@
 // found. What `plan` shows, what a session goes on from, what `bench plan` measures.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct SessionArgs {
   std::string model;
   std::string revision;
   engine::EngineConfig engine;
+  std::function<void(int64_t done, int64_t total)> on_progress = {};  // bytes, from loading threads
 };
 
 struct Planned {

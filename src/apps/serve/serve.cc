@@ -1,0 +1,219 @@
+// The server listens before the model is there, and ends before the model goes.
+#include "apps/serve/serve.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "engine/machine.h"
+#include "server/api_routes.h"
+#include "server/api_service.h"
+
+namespace strata::apps {
+namespace {
+
+constexpr std::chrono::milliseconds kLastWrites{5000};
+constexpr uint64_t kMaxKeyFile = 1 << 20;
+
+constexpr ConfigField kFields[] = {
+    {.name = "host",
+     .fallback = "127.0.0.1",
+     .unit = "ADDRESS",
+     .help = "address to listen on; one that others reach needs a key"},
+    {.name = "port",
+     .kind = FieldKind::kInteger,
+     .fallback = "8000",
+     .unit = "",
+     .min = 0,
+     .max = 65535,
+     .help = "port to listen on; 0 takes one that is free and says which"},
+    {.name = "uds", .unit = "PATH", .help = "listen on a Unix socket instead, for this user alone"},
+    {.name = "api-key",
+     .unit = "KEY[,KEY]",
+     .help = "keys that clients must send, also from STRATA_API_KEY; other users see flags"},
+    {.name = "api-key-file", .unit = "FILE", .help = "more keys, one a line"},
+    {.name = "served-model-name",
+     .unit = "NAME[,NAME]",
+     .help = "what requests call the model, the first in answers; default: as it is given"},
+    {.name = "allowed-hosts",
+     .unit = "HOST[,HOST]",
+     .help = "names of this server in requests, besides this machine's own; * for any"},
+    {.name = "allowed-origins",
+     .unit = "ORIGIN[,ORIGIN]",
+     .help = "web sites whose pages may read answers (CORS); * for any"},
+    {.name = "log-format",
+     .kind = FieldKind::kChoice,
+     .fallback = "text",
+     .choices = "text|json",
+     .help = "how lines of the log look; prompts are never in them"},
+    {.name = "shutdown-timeout",
+     .kind = FieldKind::kInteger,
+     .fallback = "60",
+     .unit = "seconds",
+     .min = 0,
+     .max = 86400,
+     .help = "how long answers under way may go on after SIGTERM"},
+};
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(at), text.size());
+    std::string_view part = text.substr(0, end);
+    while (!part.empty() && (part.back() == '\r' || part.back() == ' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+Result<server::ApiKeys> read_keys(Env& env, const FieldValues& values) {
+  server::ApiKeys keys;
+  for (const std::string& key : split(values.text("api-key"), ',')) keys.add(key);
+  for (const std::string& key : split(env.get_env("STRATA_API_KEY").value_or(""), ',')) {
+    keys.add(key);
+  }
+  const std::string& file = values.text("api-key-file");
+  if (file.empty()) return keys;
+  const auto listed = split(TRY(env.read_small_file(file, kMaxKeyFile)), '\n');
+  if (listed.empty()) return fail(Code::kInvalidData, file, "no key", "a key a line");
+  for (const std::string& key : listed) keys.add(key);
+  return keys;
+}
+
+Result<void> check_reach(const server::HttpConfig& http) {
+  if (!http.uds.empty() || server::is_loopback(http.host) || !http.keys.empty()) return {};
+  return fail(Code::kInvalidArgument, "--host", http.host, "an address of this machine alone",
+              "give --api-key, --api-key-file or STRATA_API_KEY to serve others too");
+}
+
+void json_sink(LogLevel level, std::string_view line) {
+  constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
+  const std::string text = server::message_line(kNames[static_cast<size_t>(level)], line) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void log_request(const server::AccessEntry& entry, server::LogFormat format) {
+  const std::string line = server::access_line(entry, format);
+  if (format == server::LogFormat::kText) return log_line(LogLevel::kInfo, line);
+  const std::string text = line + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void print_greeting(const ServeArgs& args, const std::string& url) {
+  const bool uds = !args.http.uds.empty();
+  const std::string key = args.http.keys.empty() ? "" : " -H 'Authorization: Bearer KEY'";
+  log_info("ready: {}", url);
+  log_info(
+      "try: curl{} {}/v1/chat/completions{} -H 'Content-Type: application/json' -d "
+      "'{{\"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'",
+      uds ? " --unix-socket " + args.http.uds : "", uds ? "http://localhost" : url, key);
+}
+
+class Serving {
+ public:
+  Serving(Env& env, const ServeArgs& args)
+      : env_(env), args_(args), api_(env, args.names, args.http.limits.ping_interval) {}
+
+  Result<void> run() {
+    server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
+    log_info("listening on {}", server_->url());
+    server_->on_signal([this] { on_signal(); });
+    TRY(load());
+    print_greeting(args_, server_->url());
+    door_->run();
+    log_info("ending");
+    server_->wait_until_empty(kLastWrites);
+    server_.reset();
+    log_info("{}", engine::summary(session_->engine->stats()));
+    return close_session(*session_, {});
+  }
+
+ private:
+  server::HttpConfig config() const {
+    server::HttpConfig made = args_.http;
+    made.log = [format = args_.log_format](const server::AccessEntry& entry) {
+      log_request(entry, format);
+    };
+    return made;
+  }
+
+  Result<void> load() {
+    SessionArgs session = args_.session;
+    session.on_progress = [this](int64_t done, int64_t total) { api_.loading(done, total); };
+    session_.emplace(TRY(open_session(env_, session)));
+    // A signal lets answers end: nothing stops in the midst of a step.
+    session_->engine->set_stop_check({});
+    model_ = {.codec = &session_->codec,
+              .defaults = &session_->opened->defaults(),
+              .field_defaults = &no_fields_,
+              .name = args_.names.front(),
+              .aliases = args_.names,
+              .max_model_len = session_->engine->config().max_model_len,
+              .streams = true};
+    door_.emplace(env_, *session_->engine, model_);
+    served_.emplace(server::Served{*door_, *session_->engine, model_});
+    api_.ready(*served_);
+    return {};
+  }
+
+  // On a thread of the server's.
+  void on_signal() {
+    if (api_.served() == nullptr) {  // loading: there is nothing to end well
+      std::raise(SIGTERM);
+      return;
+    }
+    api_.drain();
+    server_->drain();
+    door_->close(args_.shutdown_timeout);
+  }
+
+  Env& env_;
+  const ServeArgs& args_;
+  const Json no_fields_ = Json::object();
+  server::ApiService api_;
+  // Handlers refer to what stands before the server: it goes first.
+  std::optional<Session> session_;
+  frontend::ServedModel model_;
+  std::optional<server::EngineDoor> door_;
+  std::optional<server::Served> served_;
+  std::unique_ptr<server::HttpServer> server_;
+};
+
+}  // namespace
+
+FieldList serve_fields() { return kFields; }
+
+Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const FieldValues& values) {
+  ServeArgs args;
+  args.session.model = model;
+  args.session.revision = values.text("revision");
+  args.session.engine = TRY(engine::make_engine_config(values));
+  args.http.host = values.text("host");
+  args.http.port = static_cast<int>(values.integer("port").value_or(0));
+  args.http.uds = values.text("uds");
+  args.http.keys = TRY(read_keys(env, values));
+  args.http.allowed_hosts = split(values.text("allowed-hosts"), ',');
+  args.http.allowed_origins = split(values.text("allowed-origins"), ',');
+  args.names = split(values.text("served-model-name"), ',');
+  if (args.names.empty()) args.names = {model};
+  if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
+  args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));
+  TRY(check_reach(args.http));
+  return args;
+}
+
+Result<void> run_serve(Env& env, const ServeArgs& args) {
+  if (args.log_format == server::LogFormat::kJson) set_log_sink(json_sink);
+  // The AMX permission must be asked for before any thread starts.
+  engine::look_at_machine(env);
+  Serving serving(env, args);
+  return serving.run();
+}
+
+}  // namespace strata::apps

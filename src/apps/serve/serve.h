@@ -1,0 +1,34 @@
+// `strata serve [MODEL]`: a model behind OpenAI's API over HTTP. Flags to a configuration, the
+// order of starting and ending; routes are the layer server's.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "apps/session.h"
+#include "base/config_fields.h"
+#include "base/env.h"
+#include "base/status.h"
+#include "server/access_log.h"
+#include "server/http_server.h"
+
+namespace strata::apps {
+
+struct ServeArgs {
+  SessionArgs session;
+  server::HttpConfig http;
+  std::vector<std::string> names;  // of the model
+  server::LogFormat log_format = server::LogFormat::kText;
+  std::chrono::milliseconds shutdown_timeout{};
+};
+
+FieldList serve_fields();
+/// Reads the file of keys and the environment. kInvalidArgument where others than this machine
+/// could come in without a key.
+Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const FieldValues& values);
+
+/// Returns after SIGINT or SIGTERM, once what ran has ended.
+Result<void> run_serve(Env& env, const ServeArgs& args);
+
+}  // namespace strata::apps

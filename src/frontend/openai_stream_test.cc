@@ -1,0 +1,82 @@
+// Events as text: what is said when, and what is kept back.
+#include "frontend/openai_stream.h"
+
+#include <gtest/gtest.h>
+
+#include "text/test_support.h"
+
+namespace strata::frontend {
+namespace {
+
+TextCodec byte_codec() {
+  checkpoint::ModelDocuments documents;
+  documents.tokenizer = text::byte_level_json();
+  return TextCodec::create(documents, 1 << 20).value();
+}
+
+const TextCodec& codec() {
+  static const TextCodec kMade = byte_codec();
+  return kMade;
+}
+
+StreamWriter writer(const ApiRequest& request) {
+  return {request, {.id = "x", .model = "m", .created_s = 1}, codec()};
+}
+
+Json only_event(const std::string& text) {
+  EXPECT_TRUE(text.starts_with("data: ") && text.ends_with("\n\n")) << text;
+  EXPECT_EQ(text.find("\n\n"), text.size() - 2) << text;
+  return Json::parse(text.substr(6));
+}
+
+TEST(OpenAiStream, SaysNothingWhereAPieceSaysNothing) {
+  StreamWriter chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
+  EXPECT_EQ(chat.piece({.token = 65}).value(), "");
+  const Json said = only_event(chat.piece({.token = 66, .text = "AB"}).value());
+  EXPECT_EQ(said["choices"][0]["delta"]["content"], "AB");
+  const Json last =
+      only_event(chat.piece({.token = 67, .finished = sched::FinishReason::kStop}).value());
+  EXPECT_EQ(last["choices"][0]["delta"], Json::object());
+  EXPECT_EQ(last["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(chat.end(), "data: [DONE]\n\n");
+}
+
+TEST(OpenAiStream, CountsTokensThatItDidNotShow) {
+  ApiRequest request{.kind = ApiKind::kCompletion, .prompts = {{1, 2}, {3}}, .n = 2};
+  request.stream = {.wanted = true, .usage = true};
+  StreamWriter text = writer(request);
+  EXPECT_EQ(text.start().value(), "");
+  EXPECT_EQ(text.piece({.answer = 3, .token = 65}).value(), "");
+  const Json shown = only_event(text.piece({.answer = 3, .token = 66, .text = "B"}).value());
+  EXPECT_EQ(shown["choices"][0]["index"], 3);
+  EXPECT_TRUE(shown["usage"].is_null());
+  const std::string end = text.end();
+  EXPECT_TRUE(end.contains("\"choices\":[]"));
+  EXPECT_TRUE(end.contains("{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}"));
+}
+
+TEST(OpenAiStream, CountsOffsetsThroughAllPiecesOfAnAnswer) {
+  ApiRequest request{.kind = ApiKind::kCompletion, .prompts = {{1}}, .n = 2};
+  request.ask.params.logprobs = 0;
+  StreamWriter text = writer(request);
+  const int32_t id = codec().encode("A").value().back();
+  const auto next = [&](int64_t answer) {
+    const Json event = only_event(
+        text.piece({.answer = answer, .token = id, .logprobs = {{{id, -1.0F}, {}}}}).value());
+    return event["choices"][0]["logprobs"]["text_offset"];
+  };
+  EXPECT_EQ(next(0), Json::parse("[0]"));
+  EXPECT_EQ(next(0), Json::parse("[1]"));
+  EXPECT_EQ(next(1), Json::parse("[0]"));
+}
+
+TEST(OpenAiStream, WritesNoLineBreakOfTheTextItself) {
+  StreamWriter chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
+  const Json said = only_event(chat.piece({.text = "a\n\nb\r"}).value());
+  EXPECT_EQ(said["choices"][0]["delta"]["content"], "a\n\nb\r");
+  const Json error = only_event(StreamWriter::error({Code::kCancelled, "cancelled", {}, {}, {}}));
+  EXPECT_TRUE(error["error"].is_object());
+}
+
+}  // namespace
+}  // namespace strata::frontend

@@ -1,0 +1,37 @@
+// Hashes make all keys equally long.
+#include "server/api_keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "server/http_types.h"
+
+namespace strata::server {
+
+ApiKeys::Hash ApiKeys::hash(std::string_view key) {
+  Hash made{};
+  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), made.data());
+  return made;
+}
+
+void ApiKeys::add(std::string_view key) { hashes_.push_back(hash(key)); }
+
+std::optional<size_t> ApiKeys::find(std::string_view key) const {
+  const Hash given = hash(key);
+  size_t found = hashes_.size();
+  for (size_t i = 0; i < hashes_.size(); i++) {
+    const bool same = CRYPTO_memcmp(given.data(), hashes_[i].data(), given.size()) == 0;
+    found = same ? i : found;
+  }
+  if (found == hashes_.size()) return std::nullopt;
+  return found;
+}
+
+std::optional<size_t> ApiKeys::find_bearer(std::string_view authorization) const {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!same_name(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  authorization.remove_prefix(kScheme.size());
+  return find(authorization);
+}
+
+}  // namespace strata::server

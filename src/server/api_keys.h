@@ -1,0 +1,29 @@
+// The keys that open a server, kept as hashes and compared in constant time. It decides who may
+// come in; which routes ask is the route table's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace strata::server {
+
+class ApiKeys {
+ public:
+  void add(std::string_view key);
+  bool empty() const { return hashes_.empty(); }
+  /// Which key it is. The time does not depend on where keys differ, nor on which one matches.
+  std::optional<size_t> find(std::string_view key) const;
+  /// The same for an Authorization field, "Bearer KEY"; nothing without one.
+  std::optional<size_t> find_bearer(std::string_view authorization) const;
+
+ private:
+  using Hash = std::array<unsigned char, 32>;  // SHA-256
+  static Hash hash(std::string_view key);
+
+  std::vector<Hash> hashes_;
+};
+
+}  // namespace strata::server

@@ -1,0 +1,37 @@
+// The table of the API's routes. A row here and a handler in one of the *_routes.cc files make an
+// endpoint; all of them take an ApiService.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "base/status.h"
+#include "server/api_service.h"
+#include "server/exchange.h"
+#include "server/route.h"
+
+namespace strata::server {
+
+std::span<const Route> api_routes();
+
+// Handlers, by file.
+asio::awaitable<void> livez(Service& service, Exchange& exchange);
+asio::awaitable<void> readyz(Service& service, Exchange& exchange);
+asio::awaitable<void> version(Service& service, Exchange& exchange);
+asio::awaitable<void> list_models(Service& service, Exchange& exchange);
+asio::awaitable<void> show_model(Service& service, Exchange& exchange);
+asio::awaitable<void> chat_completions(Service& service, Exchange& exchange);
+asio::awaitable<void> completions(Service& service, Exchange& exchange);
+asio::awaitable<void> tokenize(Service& service, Exchange& exchange);
+asio::awaitable<void> detokenize(Service& service, Exchange& exchange);
+
+// What they have in common.
+Reply json_reply(const Json& body, int status = 200);
+/// OpenAI's error object; with Retry-After where the same request may be taken later.
+Reply status_reply(const Status& status);
+/// 503: no model yet, or no more.
+Reply unavailable_reply(const ApiService& service);
+/// The body as an object, within limits that bound its memory.
+Result<Json> read_json(Exchange& exchange);
+
+}  // namespace strata::server

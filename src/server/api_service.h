@@ -1,0 +1,56 @@
+// What the API's routes share: which model is served, whether it is there yet, and the door to its
+// engine. Written by the command that serves, read by handlers on any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "frontend/openai_request.h"
+#include "server/engine_door.h"
+#include "server/route.h"
+
+namespace strata::server {
+
+/// A loaded model. Lives until the server has ended.
+struct Served {
+  EngineDoor& door;
+  const engine::Engine& engine;
+  const frontend::ServedModel& model;
+};
+
+class ApiService : public Service {
+ public:
+  /// `names`: what requests may call the model; answers use the first.
+  ApiService(Env& env, std::vector<std::string> names, std::chrono::milliseconds ping_interval);
+
+  /// Bytes of the weights; from any thread.
+  void loading(int64_t done, int64_t total);
+  /// `served` must outlive the server.
+  void ready(const Served& served);
+  void drain() { draining_ = true; }
+
+  /// Null while there is none, or none for further requests.
+  const Served* served() const { return draining_ ? nullptr : served_.load(); }
+  bool draining() const { return draining_; }
+  /// Of loading: 0 to 1.
+  double progress() const;
+  const std::vector<std::string>& names() const { return names_; }
+  int64_t created_s() const { return created_s_; }
+  int64_t now_s() const { return env_.unix_time_s(); }
+  std::chrono::milliseconds ping_interval() const { return ping_interval_; }
+
+ private:
+  Env& env_;
+  const std::vector<std::string> names_;
+  const std::chrono::milliseconds ping_interval_;
+  const int64_t created_s_;
+  std::atomic<int64_t> done_bytes_ = 0;
+  std::atomic<int64_t> total_bytes_ = 0;
+  std::atomic<const Served*> served_ = nullptr;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace strata::server

@@ -1,0 +1,173 @@
+// Chats and completions: a body in, an answer out, whole or as a stream. Everything that may fail
+// is done in plain functions; coroutines only wait and send.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "frontend/api_error.h"
+#include "server/api_routes.h"
+
+namespace strata::server {
+namespace {
+
+using frontend::ApiKind;
+
+constexpr std::string_view kPing = ": ping\n\n";
+constexpr size_t kMaxListed = 1024;  // bytes of a header
+
+// A request that was read, and how its answers are headed.
+struct Call {
+  std::shared_ptr<Signal> signal;
+  std::shared_ptr<Generation> generation;
+  frontend::ResponseHead head;
+  std::unique_ptr<frontend::StreamWriter> writer;  // null: one answer at the end
+};
+
+// Names that nobody knows, as far as a header can hold them.
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    const bool plain = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!plain || text.size() + name.size() > kMaxListed) continue;
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
+Result<void> check_requests(const frontend::ApiRequest& request, const Served& served) {
+  for (const auto& prompt : request.prompts) {
+    TRY(served.engine.check(
+        {.prompt = prompt, .max_tokens = request.ask.max_tokens, .sampling = {}, .n = request.n}));
+  }
+  return {};
+}
+
+Result<Call> submit(ApiKind kind, const ApiService& api, const Served& served, Exchange& exchange) {
+  const Json body = TRY(read_json(exchange));
+  frontend::ApiRequest request = TRY(frontend::read_api_request(kind, body, served.model));
+  TRY(check_requests(request, served));
+  if (!request.ignored.empty()) {
+    exchange.add_field({"x-strata-ignored-fields", listed(request.ignored)});
+  }
+  if (exchange.key())
+    request.cache_salt = fmt::format("{}:{}", *exchange.key(), request.cache_salt);
+  Call call{.signal = exchange.make_signal(),
+            .generation = {},
+            .head = {.id = frontend::random_id(kind == ApiKind::kChat ? "chatcmpl-" : "cmpl-"),
+                     .model = served.model.name,
+                     .created_s = api.now_s()},
+            .writer = {}};
+  if (request.stream.wanted) {
+    call.writer = std::make_unique<frontend::StreamWriter>(request, call.head, *served.model.codec);
+  }
+  call.generation =
+      std::make_shared<Generation>(std::move(request), [weak = std::weak_ptr(call.signal)] {
+        if (const auto signal = weak.lock()) signal->notify();
+      });
+  TRY(served.door.submit(call.generation));
+  return call;
+}
+
+Reply whole_reply(const Call& call, const Generation::News& news) {
+  if (news.error) return status_reply(*news.error);
+  const auto body = call.generation->body(call.head);
+  return body ? json_reply(*body) : status_reply(body.error());
+}
+
+asio::awaitable<void> answer_whole(const Served& served, Exchange& exchange, const Call& call,
+                                   std::chrono::milliseconds patience) {
+  for (;;) {
+    const Wake woken = co_await exchange.wait(*call.signal, patience);
+    if (woken == Wake::kGone) {
+      served.door.cancel(call.generation);
+      co_return;
+    }
+    const Generation::News news = call.generation->take();
+    if (!news.done) continue;
+    Reply reply = whole_reply(call, news);
+    co_await exchange.reply(std::move(reply));
+    co_return;
+  }
+}
+
+// Events to send next; `ended` where they are the last.
+struct Events {
+  std::string text = {};
+  bool ended = false;
+};
+
+Result<std::string> event_text(frontend::StreamWriter& writer, const Generation::News& news,
+                               bool first) {
+  std::string text;
+  if (first) text = TRY(writer.start());
+  for (const frontend::StreamPiece& piece : news.pieces) text += TRY(writer.piece(piece));
+  return text;
+}
+
+Events next_events(frontend::StreamWriter& writer, const Generation::News& news, bool first) {
+  auto text = event_text(writer, news, first);
+  if (!text) return {frontend::StreamWriter::error(text.error()), true};
+  if (news.error) return {*text + frontend::StreamWriter::error(*news.error), true};
+  if (news.done) return {*text + writer.end(), true};
+  return {std::move(*text), false};
+}
+
+asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, const Call& call,
+                                    std::chrono::milliseconds ping_interval) {
+  for (;;) {
+    const Wake woken = co_await exchange.wait(*call.signal, ping_interval);
+    if (woken == Wake::kGone) break;
+    const Generation::News news = call.generation->take();
+    const bool first = !exchange.streaming();
+    if (first && news.error) {
+      Reply reply = status_reply(*news.error);
+      co_await exchange.reply(std::move(reply));
+      co_return;
+    }
+    const bool timeout = woken == Wake::kTimeout;
+    if (first && !news.accepted && !timeout) continue;
+    if (first && !co_await exchange.begin_stream()) break;
+    Events events = next_events(*call.writer, news, first);
+    if (events.text.empty() && timeout) events.text = kPing;
+    const bool sent = events.text.empty() || co_await exchange.send(events.text);
+    if (!sent) break;
+    if (!events.ended) continue;
+    served.door.cancel(call.generation);  // where the writer failed, and it runs on
+    co_await exchange.end_stream();
+    co_return;
+  }
+  served.door.cancel(call.generation);
+}
+
+asio::awaitable<void> complete(ApiKind kind, Service& service, Exchange& exchange) {
+  const auto& api = static_cast<const ApiService&>(service);
+  const Served* served = api.served();
+  if (served == nullptr) {
+    Reply reply = unavailable_reply(api);
+    co_await exchange.reply(std::move(reply));
+    co_return;
+  }
+  auto call = submit(kind, api, *served, exchange);
+  if (!call) {
+    Reply reply = status_reply(call.error());
+    co_await exchange.reply(std::move(reply));
+  } else if (call->writer) {
+    co_await answer_stream(*served, exchange, *call, api.ping_interval());
+  } else {
+    co_await answer_whole(*served, exchange, *call, api.ping_interval());
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> chat_completions(Service& service, Exchange& exchange) {
+  co_await complete(ApiKind::kChat, service, exchange);
+}
+
+asio::awaitable<void> completions(Service& service, Exchange& exchange) {
+  co_await complete(ApiKind::kCompletion, service, exchange);
+}
+
+}  // namespace strata::server

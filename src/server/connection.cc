@@ -1,0 +1,339 @@
+// Reading stops at the first thing that is wrong: what a refused request still sends is never
+// taken for another one.
+#include "server/connection.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <utility>
+#include <vector>
+
+#include "frontend/openai_response.h"
+#include "server/exchange.h"
+#include "server/http_head.h"
+
+namespace strata::server {
+namespace {
+
+namespace http = boost::beast::http;
+using Clock = std::chrono::steady_clock;
+using BodyParser = http::request_parser<http::string_body>;
+
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+constexpr size_t kMaxIdBytes = 128;
+
+// Where a connection stands after an attempt to read.
+enum class Next : uint8_t { kGo, kClose };
+
+struct ReadHead {
+  Next next = Next::kClose;
+  std::string text = {};  // of the head, up to its empty line
+  std::optional<HttpError> error = {};
+};
+
+HttpError too_slow(const char* what) {
+  return {408, "request_timeout", fmt::format("the {} took too long", what)};
+}
+
+ReadHead refused_head(HttpError error) { return {.error = std::move(error)}; }
+
+HttpError head_too_large() { return {431, "header_too_large", "the head is too large"}; }
+
+// Lists are made outside of coroutines: GCC 12 cannot initialise them inside.
+HttpError overloaded() {
+  return {503, "overloaded", "too many large requests at once", {{"Retry-After", "1"}}};
+}
+
+HttpError too_many_connections() {
+  return {503, "too_many_connections", "too many connections are open", {{"Retry-After", "1"}}};
+}
+
+HttpError bad_body(const char* why) { return {400, "bad_request", why}; }
+
+asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
+  std::string& input = link.input();
+  if (input.empty()) {
+    link.set_idle(true);
+    link.arm(limits.idle_timeout);
+    const Received first = co_await link.readable();
+    link.disarm();
+    link.set_idle(false);
+    if (first != Received::kData) co_return ReadHead{};
+  }
+  link.arm(limits.head_timeout);
+  for (;;) {
+    const size_t end = input.find(kHeadEnd);
+    const size_t size = end == std::string::npos ? input.size() : end + kHeadEnd.size();
+    if (size > limits.head_bytes) co_return refused_head(head_too_large());
+    if (end != std::string::npos) {
+      link.disarm();
+      co_return ReadHead{.next = Next::kGo, .text = input.substr(0, size)};
+    }
+    if (auto fault = check_head_start(input, limits)) co_return refused_head(std::move(*fault));
+    const Received got = co_await link.receive();
+    if (got == Received::kTimeout && !input.empty()) co_return refused_head(too_slow("head"));
+    if (got != Received::kData) co_return ReadHead{};
+  }
+}
+
+// Gives back what a body has reserved of the memory for all of them.
+class BodyCharge {
+ public:
+  explicit BodyCharge(std::atomic<int64_t>& all) : all_(all) {}
+  BodyCharge(const BodyCharge&) = delete;
+  BodyCharge& operator=(const BodyCharge&) = delete;
+  ~BodyCharge() { all_ -= held_; }
+  bool grow_to(int64_t bytes, int64_t most) {
+    const int64_t more = std::max<int64_t>(0, bytes - held_);
+    if (all_.fetch_add(more) + more > most) {
+      all_ -= more;
+      return false;
+    }
+    held_ += more;
+    return true;
+  }
+
+ private:
+  std::atomic<int64_t>& all_;
+  int64_t held_ = 0;
+};
+
+HttpError body_error(const boost::system::error_code& failure, const HttpLimits& limits) {
+  if (failure == http::error::body_limit) {
+    return {413, "body_too_large",
+            fmt::format("the body is larger than {} bytes", limits.body_bytes)};
+  }
+  return {400, "bad_request", fmt::format("the body is not framed right: {}", failure.message())};
+}
+
+// The head stands at the front of the input, for the parser to find its framing there.
+asio::awaitable<std::optional<HttpError>> read_body(Link& link, ConnectionContext& context,
+                                                    BodyCharge& charge, std::string& body) {
+  const HttpLimits& limits = context.config.limits;
+  BodyParser parser;
+  parser.eager(true);
+  parser.header_limit(static_cast<uint32_t>(limits.head_bytes));
+  parser.body_limit(limits.body_bytes);
+  std::string& input = link.input();
+  link.arm(limits.body_timeout);
+  while (!parser.is_done()) {
+    boost::system::error_code failure;
+    if (!input.empty()) input.erase(0, parser.put(asio::buffer(input), failure));
+    if (failure && failure != http::error::need_more) co_return body_error(failure, limits);
+    if (parser.is_done()) break;
+    const auto bytes = static_cast<int64_t>(parser.get().body().size() + input.size());
+    if (input.size() > limits.head_bytes) co_return bad_body("a chunk is not framed right");
+    if (!charge.grow_to(bytes, limits.all_bodies_bytes)) co_return overloaded();
+    const Received got = co_await link.receive();
+    if (got == Received::kTimeout) co_return too_slow("body");
+    if (got != Received::kData) co_return bad_body("the body ends before its length");
+  }
+  link.disarm();
+  body = std::move(parser.get().body());
+  co_return std::nullopt;
+}
+
+std::string host_name(std::string_view host) {
+  if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
+  return std::string(host.substr(0, host.find(':')));
+}
+
+std::optional<HttpError> check_host(const ConnectionContext& context, const Head& head) {
+  const std::string* host = head.field("host");
+  if (context.any_host || host == nullptr) return {};
+  const std::string name = host_name(*host);
+  const auto same = [&](const std::string& one) { return same_name(one, name) || one == "*"; };
+  if (is_loopback(name) || std::ranges::any_of(context.config.allowed_hosts, same)) return {};
+  return HttpError{403, "host_not_allowed",
+                   "this host name is not served here: see --allowed-hosts"};
+}
+
+std::optional<HttpError> check_key(const ConnectionContext& context, const Head& head) {
+  const ApiKeys& keys = context.config.keys;
+  const std::string* given = head.field("authorization");
+  if (keys.empty() || (given != nullptr && keys.find_bearer(*given))) return {};
+  return HttpError{
+      401,
+      "invalid_api_key",
+      given == nullptr ? "no API key: send Authorization: Bearer KEY" : "the API key is wrong",
+      {{"WWW-Authenticate", "Bearer"}}};
+}
+
+// Cross-site requests of browsers are of the types that forms have.
+std::optional<HttpError> check_type(const Head& head) {
+  if (head.method != "POST") return {};
+  const std::string* type = head.field("content-type");
+  const std::string_view media =
+      type == nullptr ? "" : std::string_view(*type).substr(0, type->find_first_of("; "));
+  if (same_name(media, "application/json")) return {};
+  return HttpError{415, "content_type", "send Content-Type: application/json"};
+}
+
+std::string request_id(const Head& head) {
+  const std::string* given = head.field("x-request-id");
+  const auto plain = [](char c) { return c > 0x20 && c < 0x7f; };
+  const bool usable = given != nullptr && !given->empty() && given->size() <= kMaxIdBytes &&
+                      std::ranges::all_of(*given, plain);
+  return usable ? *given : frontend::random_id("req_");
+}
+
+std::vector<Field> common_fields(const ConnectionContext& context, const Head& head,
+                                 const std::string& id) {
+  std::vector<Field> fields = {{"x-request-id", id}};
+  const std::string* origin = head.field("origin");
+  if (origin == nullptr) return fields;
+  for (const std::string& allowed : context.config.allowed_origins) {
+    if (allowed != "*" && allowed != *origin) continue;
+    fields.push_back({"Access-Control-Allow-Origin", allowed == "*" ? "*" : *origin});
+    fields.push_back({"Access-Control-Expose-Headers", "x-request-id"});
+    fields.push_back({"Vary", "Origin"});
+    break;
+  }
+  return fields;
+}
+
+Reply options_reply(const FoundRoute& found, const std::vector<Field>& fields) {
+  Reply reply{.status = 204, .fields = {{"Allow", found.allowed}}};
+  if (fields.size() == 1) return reply;  // no origin that is allowed
+  reply.fields.push_back({"Access-Control-Allow-Methods", found.allowed});
+  reply.fields.push_back(
+      {"Access-Control-Allow-Headers", "Authorization, Content-Type, x-request-id"});
+  return reply;
+}
+
+class Conversation {
+ public:
+  Conversation(std::shared_ptr<Link> link, std::string peer, ConnectionContext& context)
+      : link_(std::move(link)), peer_(std::move(peer)), context_(context) {}
+
+  asio::awaitable<void> run() {
+    while (!link_->draining()) {
+      ReadHead read = co_await read_head(*link_, context_.config.limits);
+      if (read.error) co_await refuse(Request(), *read.error);
+      if (read.next == Next::kClose) break;
+      if (co_await answer(read.text) == Next::kClose) break;
+    }
+    co_await link_->finish();
+  }
+
+ private:
+  asio::awaitable<Next> answer(const std::string& head_text) {
+    started_ = Clock::now();
+    auto head = parse_head(head_text, context_.config.limits);
+    if (!head) {
+      co_await refuse(Request(), head.error());
+      co_return Next::kClose;
+    }
+    Request request{.head = std::move(*head), .body = {}, .id = {}};
+    request.id = request_id(request.head);
+    auto found = check(request.head);
+    if (!found) co_return co_await refuse_request(std::move(request), found.error());
+    if (request.head.expects_continue && !co_await link_->write("HTTP/1.1 100 Continue\r\n\r\n")) {
+      co_return Next::kClose;
+    }
+    BodyCharge charge(context_.body_bytes);
+    auto wrong = co_await read_body(*link_, context_, charge, request.body);
+    if (wrong) {
+      co_await refuse(std::move(request), *wrong);
+      co_return Next::kClose;
+    }
+    co_return co_await handle(std::move(request), *found);
+  }
+
+  std::expected<FoundRoute, HttpError> check(const Head& head) const {
+    if (auto wrong = check_host(context_, head)) return std::unexpected(std::move(*wrong));
+    auto found = find_route(context_.routes, head);
+    if (!found) return found;
+    if (found->route != nullptr && found->route->needs_key) {
+      if (auto wrong = check_key(context_, head)) return std::unexpected(std::move(*wrong));
+    }
+    if (auto wrong = check_type(head)) return std::unexpected(std::move(*wrong));
+    return found;
+  }
+
+  asio::awaitable<Next> handle(Request request, const FoundRoute& found) {
+    std::vector<Field> fields = common_fields(context_, request.head, request.id);
+    std::optional<Reply> options;
+    if (found.route == nullptr) options = options_reply(found, fields);
+    Exchange exchange(link_, std::move(request), std::move(fields));
+    exchange.set_id(found.id);
+    if (const std::string* given = exchange.request().head.field("authorization")) {
+      exchange.set_key(context_.config.keys.find_bearer(*given));
+    }
+    if (options) {
+      co_await exchange.reply(std::move(*options));
+    } else {
+      co_await found.route->handler(context_.service, exchange);
+    }
+    link_->end_wait();
+    log(exchange);
+    co_return exchange.keep_alive() && !link_->gone() ? Next::kGo : Next::kClose;
+  }
+
+  // The head was right: without a body to come the connection may go on.
+  asio::awaitable<Next> refuse_request(Request request, const HttpError& error) {
+    const bool body = request.head.chunked || request.head.content_length > 0;
+    if (!body) {
+      link_->input().erase(0, link_->input().find(kHeadEnd) + kHeadEnd.size());
+    }
+    const bool keep = !body && request.head.keep_alive;
+    request.head.keep_alive = keep;
+    co_await refuse(std::move(request), error);
+    co_return keep && !link_->gone() ? Next::kGo : Next::kClose;
+  }
+
+  asio::awaitable<void> refuse(Request request, const HttpError& error) {
+    if (request.id.empty()) {
+      request.id = frontend::random_id("req_");
+      request.head.keep_alive = false;
+    }
+    if (error.status == 400 || error.status == 408 || error.status == 413 || error.status == 503) {
+      request.head.keep_alive = false;
+    }
+    std::vector<Field> fields = common_fields(context_, request.head, request.id);
+    Exchange exchange(link_, std::move(request), std::move(fields));
+    Reply reply = error_reply(error);
+    co_await exchange.reply(std::move(reply));
+    log(exchange);
+  }
+
+  void log(const Exchange& exchange) const {
+    if (!context_.config.log) return;
+    const std::chrono::duration<double, std::milli> took = Clock::now() - started_;
+    context_.config.log({.peer = peer_,
+                         .method = exchange.request().head.method,
+                         .path = exchange.request().head.path,
+                         .request_id = exchange.request().id,
+                         .status = exchange.status(),
+                         .sent_bytes = exchange.sent_bytes(),
+                         .milliseconds = took.count()});
+  }
+
+  std::shared_ptr<Link> link_;
+  std::string peer_;
+  ConnectionContext& context_;
+  Clock::time_point started_ = Clock::now();
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_connection(std::shared_ptr<Link> link, std::string peer,
+                                       ConnectionContext& context) {
+  Conversation conversation(std::move(link), std::move(peer), context);
+  co_await conversation.run();
+}
+
+asio::awaitable<void> refuse_connection(std::shared_ptr<Link> link) {
+  Request request;
+  request.head.keep_alive = false;
+  std::vector<Field> none;
+  Exchange exchange(link, std::move(request), std::move(none));
+  Reply reply = error_reply(too_many_connections());
+  co_await exchange.reply(std::move(reply));
+  co_await link->finish();
+}
+
+}  // namespace strata::server

@@ -1,0 +1,67 @@
+// News in under the lock, the call outside of it.
+#include "server/generation.h"
+
+#include <utility>
+
+namespace strata::server {
+
+Generation::Generation(frontend::ApiRequest request, std::function<void()> notify)
+    : request_(std::move(request)),
+      prompts_(std::ssize(request_->prompts)),
+      streams_(request_->stream.wanted),
+      notify_(std::move(notify)) {}
+
+Generation::News Generation::take() {
+  const std::lock_guard lock(mutex_);
+  News taken = std::move(news_);
+  news_ = {.accepted = taken.accepted, .done = taken.done, .error = taken.error};
+  return taken;
+}
+
+Result<void> Generation::start(engine::Engine& engine, const frontend::ServedModel& model) {
+  frontend::Watcher watcher;
+  if (streams_) {
+    watcher = [this](int64_t answer, const engine::Update& update) { hear(answer, update); };
+  }
+  completion_ = TRY(frontend::Completion::submit(engine, *std::exchange(request_, {}), model,
+                                                 std::move(watcher)));
+  {
+    const std::lock_guard lock(mutex_);
+    news_.accepted = true;
+  }
+  notify_();
+  return {};
+}
+
+void Generation::hear(int64_t answer, const engine::Update& update) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.pieces.push_back({.answer = answer,
+                            .token = update.token,
+                            .text = update.text,
+                            .logprobs = update.logprobs,
+                            .stop = update.stop,
+                            .finished = update.finished});
+  }
+  notify_();
+}
+
+void Generation::refuse(Status error) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.error = std::move(error);
+    news_.done = true;
+  }
+  notify_();
+}
+
+void Generation::finish() {
+  if (completion_->error()) return refuse(*completion_->error());
+  {
+    const std::lock_guard lock(mutex_);
+    news_.done = true;
+  }
+  notify_();
+}
+
+}  // namespace strata::server

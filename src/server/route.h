@@ -1,0 +1,40 @@
+// The table of routes: who answers which method and path. Nothing here reads a socket or a body.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/http_types.h"
+
+namespace strata::server {
+
+class Exchange;
+
+/// What the handlers of a table share: their own type's base, which the server only passes on.
+class Service {
+ protected:
+  ~Service() = default;
+};
+
+using Handler = boost::asio::awaitable<void> (*)(Service& service, Exchange& exchange);
+
+struct Route {
+  std::string_view method;  // GET also answers HEAD
+  std::string_view path;    // "/v1/models/{id}": {id} is the rest of the path
+  Handler handler = nullptr;
+  bool needs_key = true;
+};
+
+struct FoundRoute {
+  const Route* route = nullptr;  // null: OPTIONS, answered by `allowed` alone
+  std::string id;
+  std::string allowed;  // methods of this path: "GET, HEAD, OPTIONS"
+};
+
+/// 404 where no route has the path, 405 with Allow where none of its methods is asked for.
+std::expected<FoundRoute, HttpError> find_route(std::span<const Route> routes, const Head& head);
+
+}  // namespace strata::server

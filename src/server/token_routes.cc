@@ -1,0 +1,60 @@
+// Text to ids and back, as the served model's tokenizer has it; in the shapes of vLLM.
+#include <limits>
+#include <utility>
+
+#include "frontend/chat_messages.h"
+#include "server/api_routes.h"
+
+namespace strata::server {
+namespace {
+
+Result<std::vector<int32_t>> ids_of(const Json& body, const frontend::TextCodec& codec) {
+  const Json* messages = find_member(body, "messages");
+  if (messages == nullptr) return codec.encode(TRY(get_string(body, "prompt")));
+  return codec.encode_chat(TRY(frontend::read_messages(*messages)));
+}
+
+Result<Json> tokens_of(Exchange& exchange, const Served& served) {
+  const Json body = TRY(read_json(exchange));
+  const std::vector<int32_t> ids = TRY(ids_of(body, *served.model.codec));
+  return Json{
+      {"count", ids.size()}, {"max_model_len", served.model.max_model_len}, {"tokens", ids}};
+}
+
+Result<Json> text_of(Exchange& exchange, const Served& served) {
+  const Json body = TRY(read_json(exchange));
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  std::vector<int32_t> ids;
+  for (const int64_t id : TRY(get_int_array(body, "tokens", 0, kMost))) {
+    ids.push_back(static_cast<int32_t>(id));
+  }
+  return Json{{"prompt", TRY(served.model.codec->decode(ids))}};
+}
+
+using Question = Result<Json> (*)(Exchange& exchange, const Served& served);
+
+asio::awaitable<void> answer(Service& service, Exchange& exchange, Question question) {
+  const auto& api = static_cast<const ApiService&>(service);
+  const Served* served = api.served();
+  Reply reply;
+  if (served == nullptr) {
+    reply = unavailable_reply(api);
+  } else if (const auto body = question(exchange, *served)) {
+    reply = json_reply(*body);
+  } else {
+    reply = status_reply(body.error());
+  }
+  co_await exchange.reply(std::move(reply));
+}
+
+}  // namespace
+
+asio::awaitable<void> tokenize(Service& service, Exchange& exchange) {
+  co_await answer(service, exchange, tokens_of);
+}
+
+asio::awaitable<void> detokenize(Service& service, Exchange& exchange) {
+  co_await answer(service, exchange, text_of);
+}
+
+}  // namespace strata::server
