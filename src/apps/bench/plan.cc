@@ -108,6 +108,8 @@ class PlanBench {
     session.model = what.model;
     session.engine.memory_bytes = memory_bytes;
     session.engine.io = what.io;
+    // A small model fits whatever the ceiling.
+    if (what.share == 0) session.engine.weights_on = placement::WeightsOn::kDisk;
     session.engine.max_num_seqs = 8;
     session.engine.max_model_len = 256;
     session.engine.prefix_caching = false;
@@ -116,7 +118,7 @@ class PlanBench {
 
   // The refusal of too little names the least; resolving finds where nothing streams any more.
   Result<std::pair<int64_t, int64_t>> find_ceilings(const std::string& model) {
-    const SessionArgs session = session_of({.model = model}, 0);
+    const SessionArgs session = session_of({.model = model, .share = 1}, 0);
     const Planned planned = TRY(plan_run(env_, without_ceiling(session)));
     const auto resolve = [&](int64_t mib) {
       engine::EngineConfig config = session.engine;

@@ -153,7 +153,7 @@ TEST_F(CalibrateTest, MeasuresOnceAndFindsAgain) {
   EXPECT_GT(first.costs.ram_bytes_per_s, 0);
   EXPECT_GT(first.costs.relay_bytes_per_s, 0);
   ASSERT_EQ(first.costs.compute.size(), 5u);
-  EXPECT_GT(first.costs.compute[4].s_per_byte, first.costs.compute[0].s_per_byte);
+  for (const auto& price : first.costs.compute) EXPECT_GT(price.s_per_byte, 0) << price.rows;
   EXPECT_FALSE(first.sources[0].cached || first.sources[1].cached);
   const Calibration second = calibrated(config, Probing::kCached);
   EXPECT_TRUE(second.sources[0].cached && second.sources[1].cached);
