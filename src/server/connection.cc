@@ -56,6 +56,7 @@ HttpError bad_body(const char* why) { return {400, "bad_request", why}; }
 asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
   std::string& input = link.input();
   if (input.empty()) {
+    input = std::string();  // what an idle connection holds counts ten thousand times
     link.set_idle(true);
     link.arm(limits.idle_timeout);
     const Received first = co_await link.readable();
