@@ -47,7 +47,7 @@ struct ResolvedConfig {
   int64_t text_bytes = 0;      // of these: prompts, answers and what is made of them
   int64_t fixed_bytes = 0;     // of these: all but weights, their ring and the KV pool
   EngineConfig asked;
-  int64_t program_bytes = 0;   // and what no tag counts: the program itself, samplers' scratch
+  int64_t program_bytes = 0;  // and what no tag counts: the program itself, samplers' scratch
   placement::PlacementPlan placement;  // of the weights' units
   IoKind io = IoKind::kAuto;
   SpeculationConfig speculation;

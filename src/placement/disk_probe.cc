@@ -37,6 +37,7 @@ class Reading {
       : env_(env), queue_(queue), buffer_(buffer), pieces_(std::move(pieces)) {
     for (uint64_t slot = 0; slot < kProbeDepth; slot++) free_.push_back(slot);
     under_way_.resize(kProbeDepth);
+    for (const Piece& piece : pieces_) all_bytes_ += static_cast<int64_t>(piece.needed);
   }
 
   Result<DiskSpeed> run(const DiskProbeArgs& args) {
@@ -49,11 +50,10 @@ class Reading {
       for (const ReadOutcome& outcome : outcomes_) {
         TRY(Result<void>(outcome.status));
         free_.push_back(outcome.id);
-        ended_++;
         speed.read_bytes += static_cast<int64_t>(under_way_[outcome.id]);
       }
       speed.seconds = static_cast<double>(env_.now_ns() - start) * 1e-9;
-      const bool around = ended_ >= kRounds * pieces_.size();
+      const bool around = speed.read_bytes >= kRounds * all_bytes_;
       if (speed.seconds >= args.most_s || (around && speed.seconds >= args.least_s)) break;
     }
     speed.bytes_per_s = static_cast<double>(speed.read_bytes) / std::max(speed.seconds, 1e-9);
@@ -80,7 +80,7 @@ class Reading {
   std::span<std::byte> buffer_;
   std::vector<Piece> pieces_;
   size_t next_ = 0;
-  size_t ended_ = 0;
+  int64_t all_bytes_ = 0;
   std::vector<uint64_t> free_;
   std::vector<size_t> under_way_;  // bytes, by place
   std::vector<ReadOutcome> outcomes_;

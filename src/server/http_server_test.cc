@@ -220,8 +220,12 @@ TEST_F(HttpServerTest, BoundsWhatAllBodiesHold) {
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(code_of(answer), "overloaded");
   EXPECT_TRUE(answer.has("Retry-After: 1\r\n"));
-  EXPECT_EQ(status(post("/echo", std::string(50'000, ' '))), 200);
-  EXPECT_EQ(status(post("/echo", std::string(50'000, ' '))), 200);
+  // What a request held comes back behind its answer: who asks at once may be told to try again.
+  for (int i = 0; i < 3; i++) {
+    int found = 503;
+    while (found == 503) found = status(post("/echo", std::string(50'000, ' ')));
+    EXPECT_EQ(found, 200);
+  }
 }
 
 TEST_F(HttpServerTest, NamesRoutesAndMethodsThatItLacks) {

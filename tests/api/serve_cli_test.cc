@@ -353,9 +353,11 @@ TEST_F(ServeCli, RefusesWhatCannotWait) {
   Client running(port_), second(port_), third(port_);
   running.send(post(kText, endless().dump()));
   EXPECT_TRUE(running.read_until("data: ").contains("200 OK"));
-  // One of them waits, whichever came first.
-  second.send(post(kText, endless().dump()));
-  third.send(post(kText, endless().dump()));
+  // One of them waits, whichever came first, and says nothing: it is no stream.
+  Json whole = endless();
+  whole["stream"] = false;
+  second.send(post(kText, whole.dump()));
+  third.send(post(kText, whole.dump()));
   while (!second.readable() && !third.readable()) std::this_thread::yield();
   const Answer refused = second.readable() ? second.read() : third.read();
   EXPECT_EQ(refused.status, 429);
