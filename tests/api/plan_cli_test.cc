@@ -121,7 +121,10 @@ TEST_F(PlanCli, WhatIsPlannedIsWhatARunHolds) {
     const Json held = Json::parse(read_file(file("stats.json")))["memory_bytes"];
     for (const char* tag : {"weights", "ring", "KV", "activations", "logits"}) {
       const double said = planned["memory_bytes"][tag], is = held[tag];
-      EXPECT_LE(std::abs(said - is), 0.03 * is) << from << " " << tag << " " << said << " " << is;
+      // The pool is what the program leaves, which differs by some pages from run to run: a slab.
+      const double slab = tag == std::string_view("KV") ? 2 << 20 : 0;
+      EXPECT_LE(std::abs(said - is), 0.03 * is + slab)
+          << from << " " << tag << " " << said << " " << is;
     }
     EXPECT_GE(planned["memory_bytes"]["text"], held["text"]);
     EXPECT_NE(ran.errors.find("plan: 1 of "), std::string::npos) << ran.errors;
