@@ -24,10 +24,10 @@ CONTEXT = 4096
 # Documents of each kind per 1,000, chosen so that tokens and difficulty are shared out.
 MIX = {"story_qa": 150, "long_recall": 40, "list": 80, "arithmetic": 120, "sort": 70, "count": 60, "to_json": 90, "from_json": 25,
        "format": 70, "multi_turn": 90, "tool_call": 160, "unknown": 90, "small_talk": 10, "story": 10, "list_drill": 40,
-       "count_drill": 30}
+       "count_drill": 30, "crowd_drill": 150}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
 LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (16_000_000, 1000, 40), (24_000_000, 1600, 90),
-           (46_000_000, 1600, 130))
+           (46_000_000, 1600, 130), (67_000_000, 1600, 60))
 # From this many tokens seen on: weight of noise to copy, beside the 1,000 above.
 COPIES = ((0, 300), (1_600_000, 40))
 CONTEXT_SHARE = 0.12  # of the tokens that no assistant wrote, this share is learned from, drawn anew for each document

@@ -15,10 +15,10 @@ _TURNS = {
 _CHATS = {
     "story_qa": kinds_story.story_qa, "long_recall": kinds_story.long_recall, "multi_turn": kinds_chat.multi_turn,
     "tool_call": kinds_tools.tool_call, "unknown": kinds_story.unknown, "story": free_story.free,
-    "list_drill": drills.list_drill, "count_drill": drills.count_drill,
+    "list_drill": drills.list_drill, "count_drill": drills.count_drill, "crowd_drill": drills.crowd_drill,
 }
 KINDS = ("story_qa", "long_recall", "list", "arithmetic", "sort", "count", "to_json", "from_json", "format", "multi_turn",
-         "tool_call", "unknown", "small_talk", "story", "list_drill", "count_drill")
+         "tool_call", "unknown", "small_talk", "story", "list_drill", "count_drill", "crowd_drill")
 SCORED_KINDS = KINDS[:13]  # a free story has no single right wording, and drills ask what other kinds ask
 SPLITS = ("train", "heldout")
 

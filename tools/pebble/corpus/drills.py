@@ -1,12 +1,14 @@
-"""Drills: many short questions about one list, for training only.
+"""Drills: many short questions about one list or one crowd of people, for training only.
 
 A list question of its own brings a new list for one answer; here each further answer costs a dozen tokens. What is asked is
-what the kinds `list` and `count` ask, in other frames.
+what the kinds `list`, `count` and `long_recall` ask: a long story is hard for its many people, not for its length.
 """
-from . import kinds_exact
+from . import kinds_exact, kinds_story, story
 from .bank import Bank
 from .chat import Example, Turn, example
 from .rand import Rand
+from .relations import RELATIONS
+from .world import World
 
 OPENINGS = Bank("drill openings", """
     {l}\\n{q}
@@ -50,3 +52,20 @@ def count_drill(rand: Rand, length: int | None) -> Example:
     questions = [Turn(HOW_OFTEN.pick(rand).format(x=noun), kinds_exact.counted(listed, noun)) for noun in sorts]
     questions.append(Turn(HOW_MANY.pick(rand), kinds_exact.counted_all(listed)))
     return _drill("count_drill", rand, kinds_exact.shown(rand, listed), rand.shuffled(questions))
+
+
+def crowd_drill(rand: Rand, length: int | None) -> Example:
+    """Many people, each with the same few relations, asked about in both directions."""
+    world = World(rand)
+    world.add_people(rand.between(5, 14))
+    relations = rand.sample(RELATIONS, rand.between(1, 4))
+    for name in world.people:
+        for relation in relations:
+            if rand.chance(0.7):
+                world.fact(name, relation)
+    if not world.facts:
+        world = story.small_world(rand, 6, 8)
+    told = story.tell(world, story.sentences(world, story.shuffled_facts(world), rand.pick((0.0, 0.0, 0.2))))
+    pairs = rand.shuffled(kinds_story.pairs_of(world.facts, rand))[: rand.between(8, 24)]
+    questions = [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in pairs]
+    return example("crowd_drill", rand, kinds_story.story_turns(rand, told.text, questions))

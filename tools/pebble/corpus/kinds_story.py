@@ -39,12 +39,12 @@ READ_FIRST = Bank("read first", """
 HAVE_READ = "I have read it. What do you want to know?"
 
 
-def _pairs(facts: list[Fact], rand: Rand) -> list[tuple[Fact, str]]:
+def pairs_of(facts: list[Fact], rand: Rand) -> list[tuple[Fact, str]]:
     """What can be asked; whom a thing belongs to half as often as the rest."""
     return [(fact, ask) for fact in facts for ask in fact.answers if ask != "who" or rand.dense or rand.chance(0.5)]
 
 
-def _story_turns(rand: Rand, text: str, questions: list[Turn]) -> list[Turn]:
+def story_turns(rand: Rand, text: str, questions: list[Turn]) -> list[Turn]:
     """The story with the first question (or before it), then the other questions."""
     if rand.chance(0.15):
         return [Turn(READ_FIRST.pick(rand).format(s=text), HAVE_READ)] + questions
@@ -84,12 +84,12 @@ def _world(rand: Rand) -> World:
 def story_qa(rand: Rand, length: int | None) -> Example:
     world = _world(rand)
     told = story.short_story(world)
-    pairs = rand.shuffled(_pairs(world.facts, rand))[: _question_count(rand)]
+    pairs = rand.shuffled(pairs_of(world.facts, rand))[: _question_count(rand)]
     questions = [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in pairs]
     for place in range(len(questions) - 1):
         if rand.chance(0.12):
             questions[place] = Turn(*world.unknown())
-    turns = _story_turns(rand, told.text, questions)
+    turns = story_turns(rand, told.text, questions)
     return example("story_qa", rand, turns, _distance(told, world, pairs[-1][0], turns))
 
 
@@ -97,7 +97,7 @@ def unknown(rand: Rand, length: int | None) -> Example:
     """Asks what the story does not say; in two of five examples what it does say, so that guessing does not pay."""
     world = _world(rand)
     told = story.short_story(world)
-    pairs = rand.shuffled(_pairs(world.facts, rand))
+    pairs = rand.shuffled(pairs_of(world.facts, rand))
     count = _question_count(rand)
     questions = []
     for _ in range(count):
@@ -106,7 +106,7 @@ def unknown(rand: Rand, length: int | None) -> Example:
         else:
             fact, ask = pairs.pop()
             questions.append(Turn(fact.question(ask, rand), fact.answers[ask]))
-    return example("unknown", rand, _story_turns(rand, told.text, questions))
+    return example("unknown", rand, story_turns(rand, told.text, questions))
 
 
 def _drawn_length(rand: Rand) -> int:
@@ -136,11 +136,11 @@ def long_recall(rand: Rand, length: int | None) -> Example:
     while sum(len(text.split()) for _, text in told_sentences) < target + 30:
         told_sentences.insert(rand.below(len(told_sentences) + 1), (-1, story.filler(world)))
     told = story.tell(world, told_sentences)
-    pairs = rand.shuffled(_pairs(world.facts, rand))
+    pairs = rand.shuffled(pairs_of(world.facts, rand))
     # The text is paid for by every token and learned from by few: a training asks for much of what it says.
     count = rand.between(8, 8 + len(pairs) * 2 // 3) if rand.dense else _question_count(rand)
     extra = 16 * (count - 1) + 12
     nearest = min(pairs, key=lambda pair: abs(told.ends[world.facts.index(pair[0])] + extra - target))
     asked = [pair for pair in pairs if pair[0] is not nearest[0]][: count - 1] + [nearest]
-    turns = _story_turns(rand, told.text, [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in asked])
+    turns = story_turns(rand, told.text, [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in asked])
     return example("long_recall", rand, turns, _distance(told, world, nearest[0], turns))

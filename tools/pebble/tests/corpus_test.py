@@ -17,13 +17,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import corpus  # noqa: E402
-from corpus import kinds_chat, nouns, rand, story, world  # noqa: E402
+from corpus import kinds_chat, kinds_story, nouns, rand, story, world  # noqa: E402
 from corpus.bank import BANKS, WORDS  # noqa: E402
 from corpus.relations import UNKNOWN  # noqa: E402
 
 DIGESTS = {
-    (1, "train"): "f14dbc4926595d5fa09b98b861fb29ae1332726836f522a3d7429231f6648b84",
-    (2, "heldout"): "d6d1157acc4971cf46f163b94948e37569e6adf68dfb74b91c6c30b99ed36b54",
+    (1, "train"): "87b857c5eb9848f21510c1c5b0d9d5ad83eb9549a1e9526d4b6b8a08de4b03db",
+    (2, "heldout"): "10ee1ab99e89b1579024716797fb2e1f16da76a6e7a6a810e89a5634ef5b0ec8",
 }
 WORD = re.compile(r"[A-Za-z']+")
 
@@ -219,6 +219,19 @@ class Answers(unittest.TestCase):
                     self.assertRegex(question, r"[?.]$")
                     check = self.check_found if " It is " in gold else self.check_counted
                     check(items, gold, question)
+
+    def test_crowd_drill(self):
+        """Every answer names what the story says beside what the question names; both directions are asked."""
+        asked_who = 0
+        for example in both("crowd_drill", 60):
+            turns = [message["content"] for message in example.messages if message["role"] != "system"]
+            self.assertTrue(len(turns) >= 2 and len(turns) % 2 == 0)
+            self.assertEqual(len(set(zip(turns[::2], turns[1::2], strict=True))), len(turns) // 2)
+            for gold in turns[1::2]:
+                if gold != kinds_story.HAVE_READ:
+                    self.assertIn(core_of(gold).lower(), turns[0].lower())
+                    asked_who += "? That " in gold
+        self.assertGreater(asked_who, 300)
 
     def test_list(self):
         for example in both("list", 300):
