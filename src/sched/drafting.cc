@@ -52,14 +52,16 @@ int64_t Scheduler::hold_for_drafts(Sequence& sequence, int64_t from, int64_t mos
   return end - from;
 }
 
-// Rows behind the last right guess hold what nobody may read: they are planned anew.
+// Rows behind the last right guess hold what nobody may read: they are planned anew. A sequence
+// that gave way in the meantime has no rows to take them from, and is not started before this.
 void Scheduler::settle_drafts(Sequence& sequence, int64_t tokens) {
   const bool drafted = sequence.drafts_in_flight > 0;
   sequence.yields_in_flight -= drafted ? 1 : tokens;
   if (!drafted) return;
   const int64_t accepted = std::max<int64_t>(0, tokens - 1);
-  sequence.planned -= sequence.drafts_in_flight - accepted;
-  sequence.logits_planned = std::min(sequence.logits_planned, sequence.planned);
+  const int64_t wrong = sequence.drafts_in_flight - accepted;
+  if (sequence.planned > 0) sequence.planned -= wrong;
+  if (sequence.request.all_logits) sequence.logits_planned -= wrong;
   sequence.drafts_in_flight = 0;
   stats_.accepted_drafts += accepted;
 }

@@ -89,6 +89,37 @@ TEST(PoolLimit, BlocksThatAPlanStillReadsAreWaitedFor) {
   EXPECT_EQ(scheduler.audit(), "");
 }
 
+TEST(PoolLimit, WhoGivesWayWithGuessesUnderWayStartsOverWhole) {
+  SchedulerConfig deep = config();
+  deep.depth = 2;
+  deep.max_logit_rows = 16;
+  Scheduler scheduler = std::move(*Scheduler::create(deep));
+  const auto answer = [](const StepPlan& plan) {
+    StepResult done{.plan = plan.id};
+    for (const SequenceStep& step : plan.sequences) {
+      done.sequences.push_back({.sequence = step.sequence, .tokens = {7}, .drafts = 3});
+    }
+    return done;
+  };
+  Request wanted = request(2, 8, 8);
+  wanted.all_logits = true;
+  const StepPlan first = scheduler.schedule({.arrivals = {request(1, 8, 8), wanted}});
+  const StepPlan second = scheduler.schedule({.completions = {answer(first)}});
+  ASSERT_EQ(second.sequences.at(1).drafts, 3);
+  const StepPlan third = scheduler.schedule({.slab_limit = 2});  // each holds two
+  ASSERT_EQ(third.preempted.size(), 1u);
+  const StepPlan fourth = scheduler.schedule({.completions = {answer(second), {.plan = third.id}}});
+  EXPECT_LE(scheduler.blocks().owned_slabs(0), 2);
+  EXPECT_EQ(scheduler.audit(), "");
+  // Nine positions' logits have been given, so these rows are computed again without; none of the
+  // guesses was right.
+  const StepPlan fifth =
+      scheduler.schedule({.completions = {answer(fourth)}, .slab_limit = deep.slabs});
+  ASSERT_EQ(fifth.sequences.size(), 2u);
+  EXPECT_EQ(fifth.sequences[1].rows, 9);
+  EXPECT_FALSE(fifth.sequences[1].all_logits);
+}
+
 TEST(PoolLimit, TravelsWithTheInput) {
   const StepInput input{.now_us = 1, .slab_limit = 3};
   EXPECT_EQ(*step_input_from_json(to_json(input)), input);
