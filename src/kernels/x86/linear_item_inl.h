@@ -21,46 +21,60 @@
 namespace strata::kernels {
 namespace {
 
-constexpr int64_t kDeep = 32;  // of K in a chunk
+constexpr int64_t kDeep = 32;       // of K in a chunk
+constexpr int64_t kLineBytes = 64;  // of a cache
 
-/// `chunks` chunks of R rows x a panel.
-template <class C, int R, bool kAhead>
+/// What a group of rows brings into the caches while it computes.
+struct Ahead {
+  int64_t bytes = 0;  // how much further on it lies
+  int64_t lines = 0;  // of the cache with each chunk, one after the other
+};
+
+/// `chunks` chunks of R rows x a panel. With kAll each chunk brings in all of the one that lies
+/// ahead, else a few lines.
+template <class C, int R, bool kAll>
 [[gnu::noinline]] void group_times_panel(const std::byte* w, const typename C::X* x, float* sums,
-                                         int64_t chunks, int64_t ahead) {
+                                         int64_t chunks, Ahead ahead) {
+  const std::byte* next = w + ahead.bytes;
   for (int64_t chunk = 0; chunk < chunks; chunk++) {
-    C::template chunk<R, kAhead>(w, x, sums, ahead);
+    if constexpr (!kAll) {
+      for (int64_t i = 0; i < ahead.lines; i++) __builtin_prefetch(next + i * kLineBytes);
+      next += ahead.lines * kLineBytes;
+    }
+    C::template chunk<R, kAll>(w, x, sums, ahead.bytes);
     w += C::kPanelBytes;
     x += R * kDeep;
   }
 }
 
-template <class C, bool kAhead>
+template <class C, bool kAll>
 STRATA_KERNEL_INLINE void any_group_times_panel(int64_t rows, const std::byte* w,
                                                 const typename C::X* x, float* sums, int64_t chunks,
-                                                int64_t ahead) {
+                                                Ahead ahead) {
   static_assert(C::kGroupRows == 6);
   switch (rows) {
     case 1:
-      return group_times_panel<C, 1, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 1, kAll>(w, x, sums, chunks, ahead);
     case 2:
-      return group_times_panel<C, 2, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 2, kAll>(w, x, sums, chunks, ahead);
     case 3:
-      return group_times_panel<C, 3, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 3, kAll>(w, x, sums, chunks, ahead);
     case 4:
-      return group_times_panel<C, 4, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 4, kAll>(w, x, sums, chunks, ahead);
     case 5:
-      return group_times_panel<C, 5, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 5, kAll>(w, x, sums, chunks, ahead);
     default:
-      return group_times_panel<C, 6, kAhead>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 6, kAll>(w, x, sums, chunks, ahead);
   }
 }
 
 /// One panel times a block of rows, cut in depth so that a stretch of weights stays in L1 for all
-/// groups of rows.
+/// groups of rows. Each group brings in its part of the next stretch: were it one group's task,
+/// that one would wait for memory and memory for the others.
 template <class C>
 STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& groups,
                                      const std::byte* w, float* sums) {
-  constexpr int64_t kStretchBytes = C::kStretchChunks * C::kPanelBytes;
+  constexpr int64_t kLines = C::kPanelBytes / kLineBytes;
   const auto* x = static_cast<const typename C::X*>(item.x);
   for (int64_t chunk = 0; chunk < item.chunks; chunk += C::kStretchChunks) {
     const int64_t chunks =
@@ -70,12 +84,13 @@ STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& gr
       const int64_t row = groups.begin(g), rows = groups.count(g);
       const auto* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
       float* group_sums = sums + row * 2 * kWide;
-      // The first group brings in the weights that all groups need next.
-      if (g == 0) {
-        const int64_t ahead = groups.groups == 1 ? C::kAheadBytes : kStretchBytes;
-        any_group_times_panel<C, true>(rows, from, group_x, group_sums, chunks, ahead);
+      if (groups.groups == 1) {
+        any_group_times_panel<C, true>(rows, from, group_x, group_sums, chunks, {C::kAheadBytes});
       } else {
-        any_group_times_panel<C, false>(rows, from, group_x, group_sums, chunks, 0);
+        const int64_t lines = (kLines + groups.groups - 1) / groups.groups;
+        const int64_t before = g * chunks * lines * kLineBytes;
+        any_group_times_panel<C, false>(rows, from, group_x, group_sums, chunks,
+                                        {chunks * C::kPanelBytes + before, lines});
       }
     }
   }
