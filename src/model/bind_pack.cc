@@ -24,20 +24,6 @@ std::optional<ProductKind> kind_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<ProductKind> kind_of(WeightDtype dtype) {
-  switch (dtype) {
-    case WeightDtype::kF32:
-      return ProductKind::kF32;
-    case WeightDtype::kF16:
-      return ProductKind::kF16;
-    case WeightDtype::kBF16:
-      return ProductKind::kBf16;
-    case WeightDtype::kAuto:
-      break;
-  }
-  return std::nullopt;
-}
-
 std::unexpected<Status> other(std::string_view what, std::string got, std::string expected) {
   return fail(Code::kUnsupported, std::string(what), std::move(got), std::move(expected),
               "convert the model again with this version of strata");
@@ -56,7 +42,7 @@ Result<ProductKind> check_format(const PackContents& contents, WeightDtype dtype
   }
   const auto kind = kind_of(contents.weights);
   if (!kind) return other("weights of the pack", contents.weights, "bf16, f16 or f32");
-  const auto wanted = kind_of(dtype);
+  const auto wanted = asked_kind(dtype);
   if (!wanted || *wanted == *kind) return *kind;
   const std::string name(tensor::product_kind_name(*wanted));
   return fail(Code::kInvalidArgument, "--dtype", name, contents.weights + ", which the pack holds",

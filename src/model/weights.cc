@@ -87,16 +87,7 @@ Result<bool> same_bytes(const Checkpoint& checkpoint, const TensorEntry& a, cons
 }
 
 ProductKind choose_kind(const WeightPlan& plan, WeightDtype wanted) {
-  switch (wanted) {
-    case WeightDtype::kF32:
-      return ProductKind::kF32;
-    case WeightDtype::kF16:
-      return ProductKind::kF16;
-    case WeightDtype::kBF16:
-      return ProductKind::kBf16;
-    case WeightDtype::kAuto:
-      break;
-  }
+  if (const auto asked = asked_kind(wanted)) return *asked;
   std::set<DType> found;
   for (const auto& item : plan.items) {
     if (item.spec->is_matrix()) found.insert(item.entry->dtype);
@@ -160,6 +151,20 @@ Result<void> find_items(const ModelSpec& spec, const Checkpoint& checkpoint, Wei
 }
 
 }  // namespace
+
+std::optional<ProductKind> asked_kind(WeightDtype dtype) {
+  switch (dtype) {
+    case WeightDtype::kF32:
+      return ProductKind::kF32;
+    case WeightDtype::kF16:
+      return ProductKind::kF16;
+    case WeightDtype::kBF16:
+      return ProductKind::kBf16;
+    case WeightDtype::kAuto:
+      break;
+  }
+  return std::nullopt;
+}
 
 Result<WeightDtype> parse_weight_dtype(std::string_view name) {
   for (const NamedDtype& row : kNames) {

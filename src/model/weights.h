@@ -32,6 +32,9 @@ enum class WeightDtype : uint8_t { kAuto, kF32, kF16, kBF16 };
 
 Result<WeightDtype> parse_weight_dtype(std::string_view name);
 
+/// What a dtype asks for; nullopt for kAuto.
+std::optional<tensor::ProductKind> asked_kind(WeightDtype dtype);
+
 /// A spec's tensors found in a checkpoint or a pack and the memory that they will take. Valid while
 /// that lives.
 struct WeightPlan {
