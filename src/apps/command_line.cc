@@ -180,6 +180,18 @@ std::string with_arguments(const Command& command) {
   return text;
 }
 
+// "strata bench --help": the commands that begin with this word; empty where none does.
+std::string family_help(std::span<const Command> commands, std::string_view word) {
+  std::string text;
+  for (const Command& command : commands) {
+    const size_t space = command.name.find(' ');
+    if (space == std::string_view::npos || command.name.substr(0, space) != word) continue;
+    text += fmt::format("  {:<18}{}\n", command.name, command.summary);
+  }
+  if (text.empty()) return text;
+  return fmt::format("usage: strata {} COMMAND [ARGUMENT...]\n\n{}", word, text);
+}
+
 Result<void> print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return {};
@@ -196,6 +208,10 @@ Result<void> run_command_line(Env& env, std::span<const Command> commands,
   }
   if (asks_for_help(arguments[0])) return print(overview(commands));
   const Command* command = take_command(commands, arguments);
+  if (command == nullptr && arguments.size() > 1 && asks_for_help(arguments[1])) {
+    const std::string family = family_help(commands, arguments[0]);
+    if (!family.empty()) return print(family);
+  }
   if (command == nullptr) return unknown_command(commands, arguments);
   normalise(*command, arguments);
   std::vector<FieldList> lists = command->fields;
@@ -218,7 +234,7 @@ std::string overview(std::span<const Command> commands) {
       "Strata runs open language models on whatever memory a machine has.\n\nusage: strata COMMAND "
       "[ARGUMENT...]\n\n";
   for (const Command& command : commands) {
-    text += fmt::format("  {:<16}{}\n", command.name, command.summary);
+    text += fmt::format("  {:<18}{}\n", command.name, command.summary);
   }
   return text +
          "\nstrata COMMAND --help shows its flags. Results go to standard output, everything else "

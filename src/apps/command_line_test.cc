@@ -92,10 +92,13 @@ TEST(CommandLine, PrintsHelp) {
   testing::internal::CaptureStdout();
   EXPECT_TRUE(run_command_line(real_env(), commands(), {"--help"}));
   EXPECT_TRUE(run_command_line(real_env(), commands(), {"generate", "--help"}));
+  EXPECT_TRUE(run_command_line(real_env(), commands(), {"bench", "--help"}));
   EXPECT_TRUE(run_command_line(real_env(), commands(), {"--version"}));
   const std::string text = testing::internal::GetCapturedStdout();
   EXPECT_NE(text.find("usage: strata generate [MODEL]"), std::string::npos);
   EXPECT_NE(text.find("--max-tokens N"), std::string::npos);
+  EXPECT_NE(text.find("usage: strata bench COMMAND [ARGUMENT...]\n\n  bench latency"),
+            std::string::npos);
   EXPECT_NE(text.find("strata 0."), std::string::npos);
 }
 

@@ -7,6 +7,7 @@
 #include "apps/bench/latency.h"
 #include "apps/bench/plan.h"
 #include "apps/bench/schedule.h"
+#include "apps/bench/throughput.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
@@ -124,6 +125,10 @@ Result<void> bench_schedule(Env& env, const std::string&, const FieldValues& val
   return run_bench_schedule(env, make_bench_schedule_args(values));
 }
 
+Result<void> bench_throughput(Env& env, const std::string& model, const FieldValues& values) {
+  return run_bench_throughput(env, TRY(make_bench_throughput_args(model, values)));
+}
+
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
   BenchKernelsArgs args;
   args.threads = static_cast<int>(values.integer("threads").value_or(args.threads));
@@ -198,6 +203,11 @@ std::span<const Command> all_commands() {
        true,
        {kLatencyFields, kModelFields, engine::engine_fields()},
        bench_latency},
+      {"bench throughput",
+       "Run many requests of mixed lengths beside the least time that the machine's peaks allow",
+       true,
+       {bench_throughput_fields(), kModelFields, engine::engine_fields()},
+       bench_throughput},
   };
   return kCommands;
 }

@@ -212,6 +212,7 @@ bool Engine::step() {
   clock_.lap(Phase::kText);
   recorder_.add(input, plan, output.result, scheduler_);
   if (files_.trace) files_.trace->add(input, plan, output.result);
+  if (plan_listener_) plan_listener_(plan);
   clock_.lap(Phase::kRecord);
   recorder_.add_times(clock_);
   answer_live();

@@ -82,6 +82,11 @@ class Engine {
   void set_stop_check(memory::StopCheck stop) { worker_->set_stop_check(std::move(stop)); }
   /// Runs one step; false once nothing is waiting or running.
   bool step();
+  /// Shows each step's plan once it has been carried out, from step()'s thread: for whoever counts
+  /// what steps had to do.
+  void set_plan_listener(std::function<void(const sched::StepPlan&)> listener) {
+    plan_listener_ = std::move(listener);
+  }
 
   /// Lowers what the process may hold. Weights leave memory at once, and those that stay are read
   /// anew; the KV pool shrinks in the next step: cached blocks go, the last in order start over,
@@ -147,6 +152,7 @@ class Engine {
   StatsRecorder recorder_;
   Files files_;
   LiveStats live_;
+  std::function<void(const sched::StepPlan&)> plan_listener_;
   sched::StepInput next_;  // arrivals, cancels and completions since the last step
   std::map<sched::RequestId, Active> active_;
   std::map<sched::SequenceId, Answer> answers_;  // under way
