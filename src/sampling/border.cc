@@ -1,7 +1,7 @@
 // A sample of the weights tells between which two keys the border nearly surely lies. One pass sums
-// what is before and packs what is between; that is cut into bins, and only the bin with the border
-// is sorted. Where the sample misled, or sums would depend on their order, all of the row is
-// cut into bins instead.
+// what is before and packs what is between, and again, until few are left to sort. Where the
+// samples misled, or sums would depend on their order, all of the row is cut into bins, and the bin
+// with the border is sorted.
 #include "sampling/border.h"
 
 #include <algorithm>
