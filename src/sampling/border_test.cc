@@ -86,7 +86,7 @@ void expect_borders(const Keyed& row, const char* what) {
 }
 
 TEST(Border, IsThatOfASortOfEverything) {
-  for (const size_t size : {1u, 2u, 63u, 65u, 1000u, 4095u, 4096u, 4097u, 30'000u, 128'256u}) {
+  for (const size_t size : {1u, 2u, 63u, 65u, 1000u, 4095u, 4096u, 4097u, 50'000u}) {
     for (const float sigma : {0.01f, 0.5f, 1.0f, 3.0f})
       expect_borders(normal_row(size, sigma, size), "normal");
     expect_borders(normal_row(size, 0.5f, size + 1, 0.0625f), "with ties");
