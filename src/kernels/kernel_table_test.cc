@@ -42,6 +42,7 @@ TEST(KernelTable, EverySlotIsFilledWithinTheLimit) {
     expect_filled(std::array{table->log_softmax}, isa, "log_softmax");
     EXPECT_NE(table->pack, nullptr);
     EXPECT_NE(table->logits.block_max, nullptr);
+    EXPECT_NE(table->logits.split, nullptr);
     // bf16 products have a kernel of their own in every set.
     EXPECT_EQ(table->linear[0].isa, isa);
   }

@@ -1,16 +1,16 @@
-// Filters as thresholds in one total order: no full sort. Until a filter cuts, the row itself
-// stands for its candidates (two vector passes); after it a short list does, or, where most ids are
-// left of a flat row, their ids and weights. Sums are f32 by the fixed tree in groups of
-// kLogitBlock, groups in double, in order of ids.
+// Filters as thresholds in one total order: no full sort. What is left is the row itself or a list
+// of ids, with weights and their sums beside it; each cut is a pass that packs. Sums are f32 by the
+// fixed tree in groups of kLogitBlock, groups in double, in order of ids.
 #include "sampling/filters.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <optional>
+#include <limits>
 #include <utility>
 
 #include "kernels/ref/math.h"
+#include "sampling/border.h"
 
 namespace strata::sampling {
 namespace {
@@ -20,111 +20,55 @@ constexpr size_t kBlock = kernels::kLogitBlock;
 // Above this a vector pass over the row is cheaper than one exp after the other.
 constexpr size_t kManyCandidates = 4096;
 
-// Sixteen bins per power of two.
-constexpr int kBinShift = 19;
-constexpr size_t bin_of(float x) { return std::bit_cast<uint32_t>(x) >> kBinShift; }
-constexpr size_t kBins = bin_of(INFINITY) + 1;
-// And 256 within one of these.
-constexpr size_t kFineBins = 256;
-constexpr size_t fine_bin_of(float x) {
-  return (std::bit_cast<uint32_t>(x) >> (kBinShift - 8)) % kFineBins;
-}
-// From so many on, finer bins cost less than sorting.
-constexpr size_t kManyInBin = 64;
-
 class Filter {
  public:
   Filter(const Row& row, const SamplingParams& params, SamplerScratch& scratch)
       : row_(row),
         params_(params),
         scratch_(scratch),
-        candidates_(scratch.candidates),
         temperature_(static_cast<float>(params.temperature)) {}
 
   int32_t draw(double u) {
     take();
-    if (params_.top_p < 1 && left_ == Left::kRow) {
-      cut_top_p_of_row();
-    } else if (params_.top_p < 1) {
-      cut_top_p(params_.top_p * sum_list());
-    }
+    if (params_.top_p < 1) cut_top_p();
     if (params_.typical_p < 1) cut_typical_p();
-    if (left_ == Left::kList) sum_list();
     const size_t index = index_at(u);
-    if (left_ == Left::kRow) return static_cast<int32_t>(index);
-    return left_ == Left::kIds ? scratch_.ids[index] : candidates_[index].id;
+    return is_row_ ? static_cast<int32_t>(index) : scratch_.ids[index];
   }
 
  private:
-  enum class Left : uint8_t {
-    kRow,   // every id: weights and sums are by id
-    kIds,   // scratch_.ids, with weights and sums beside them
-    kList,  // candidates_
-  };
-
   void take();
   float least_of_min_p() const;
-  void weigh_row();
+  void weigh(std::span<const float> logits, float* powers);
   void weigh_list();
+  // Whether typical_p finds in scratch_.keys what the row's weights are powers of e of.
+  bool has_powers() const { return is_row_ && params_.typical_p < 1 && params_.top_p == 1; }
   void sum_groups();
-  double sum_list();
   double total() const;
-  void list_all();
-  bool cut_top_p(double share);
-  void cut_top_p_of_row();
-  void keep_ids(const Candidate& last);
+  const float* keys_by_logit();
+  Weighed weighed(const float* keys, double all) const;
+  void cut_top_p();
+  bool cut_to_most_likely(double share);
+  size_t list_candidates();
   void cut_typical_p();
-  template <class Order>
-  std::optional<Candidate> last_of_share(double share, const Order& order);
-  template <class Order>
-  double pass_fine_bins(double mass, double share, double in_bin, const Order& order);
+  void keep(const float* keys, const Border& last);
+  size_t pack(const float* keys, size_t begin, size_t end, float low, size_t at);
   size_t index_at(double u) const;
 
   const Row& row_;
   const SamplingParams& params_;
   SamplerScratch& scratch_;
-  std::vector<Candidate>& candidates_;
   float temperature_;
-  Left left_ = Left::kList;
+  bool is_row_ = true;  // every id is left, or scratch_.ids
+  size_t count_ = 0;    // left; scratch_.weights and sums are of these
 };
 
-// What is cut by its share, in which order: bins rise with the order, finer ones within a bin too.
-struct ListByWeight {
-  const std::vector<Candidate>& list;
-  size_t size() const { return list.size(); }
-  float weight(size_t i) const { return list[i].weight; }
-  size_t bin(size_t i) const { return bin_of(1.0f) - bin_of(list[i].weight); }
-  Candidate candidate(size_t i) const { return list[i]; }
-  static size_t fine_bin(const Candidate& c) { return kFineBins - 1 - fine_bin_of(c.weight); }
-  static bool less(const Candidate& a, const Candidate& b) { return before(a, b); }
-};
+size_t groups_of(size_t count) { return (count + kBlock - 1) / kBlock; }
 
-// A logit that is no number has no weight, so it is never the last one.
-struct RowByWeight : ListByWeight {
-  const Row& row;
-  const std::vector<float>& weights;
-  size_t size() const { return weights.size(); }
-  float weight(size_t i) const { return weights[i]; }
-  size_t bin(size_t i) const { return bin_of(1.0f) - bin_of(weights[i]); }
-  Candidate candidate(size_t i) const {
-    return {.logit = row.logits[i], .weight = weights[i], .id = static_cast<int32_t>(i)};
-  }
-};
-
-struct ListByDeviation : ListByWeight {
-  size_t bin(size_t i) const { return bin_of(list[i].deviation); }
-  static size_t fine_bin(const Candidate& c) { return fine_bin_of(c.deviation); }
-  static bool less(const Candidate& a, const Candidate& b) {
-    return a.deviation < b.deviation || (a.deviation == b.deviation && a.id < b.id);
-  }
-};
-
-// Whether numbers of these may be added in any order: `first` and all of `rest`, positive, the
-// least of them `least`, together at most `most`, are multiples of what the sum rounds to.
-bool adds_exactly(double first, float least, double most) {
-  const int rounds_to = std::ilogb(most) - 52;
-  const double units = std::ldexp(first, -rounds_to);
-  return std::ilogb(least) - 23 >= rounds_to && units == std::trunc(units);
+// The next number that arithmetic without denormals tells from `x`.
+float next_above(float x) {
+  if (x == 0) return std::numeric_limits<float>::min();
+  return std::bit_cast<float>(std::bit_cast<int32_t>(x) + (x > 0 ? 1 : -1));
 }
 
 // min_p and top_k keep the first so many of one order, so it does not matter which goes first.
@@ -132,14 +76,13 @@ void Filter::take() {
   const size_t ids = row_.logits.size();
   const bool cuts = params_.top_k > 0 && std::cmp_less(params_.top_k, ids);
   if (!cuts && params_.min_p == 0) {
-    left_ = Left::kRow;
-    weigh_row();
+    if (has_powers()) grow(scratch_.keys, ids);
+    weigh(row_.logits, has_powers() ? scratch_.keys.data() : nullptr);
     return;
   }
   const size_t most = cuts ? static_cast<size_t>(params_.top_k) : ids;
   take_most_likely(row_, most, least_of_min_p(), scratch_);
   weigh_list();
-  std::erase_if(candidates_, [&](const Candidate& c) { return c.weight < params_.min_p; });
 }
 
 // A logit that is surely too small for what min_p keeps: the exact test is that of the weight.
@@ -150,200 +93,174 @@ float Filter::least_of_min_p() const {
          std::abs(row_.largest) * 1e-6f;
 }
 
-void Filter::weigh_row() {
-  const size_t ids = row_.logits.size();
-  scratch_.weights.resize(ids);
-  scratch_.sums.resize((ids + kBlock - 1) / kBlock);
-  scratch_.passes->weights({.x = row_.logits.data(),
-                            .n = static_cast<int64_t>(ids),
+void Filter::weigh(std::span<const float> logits, float* powers) {
+  count_ = logits.size();
+  grow(scratch_.weights, count_);
+  grow(scratch_.sums, groups_of(count_));
+  scratch_.passes->weights({.x = logits.data(),
+                            .n = static_cast<int64_t>(count_),
                             .max = row_.largest,
                             .temperature = temperature_,
                             .out = scratch_.weights.data(),
-                            .sums = scratch_.sums.data()});
+                            .sums = scratch_.sums.data(),
+                            .powers = powers});
 }
 
+// Of the candidates those that min_p keeps. Where the row has been weighed, weights move up only.
 void Filter::weigh_list() {
-  const bool many = candidates_.size() > kManyCandidates;
-  if (many) weigh_row();
-  for (Candidate& c : candidates_) {
-    c.weight = many ? scratch_.weights[static_cast<size_t>(c.id)]
-                    : kernels::exp_f32((c.logit - row_.largest) / temperature_);
+  const std::vector<Candidate>& candidates = scratch_.candidates;
+  const bool many = candidates.size() > kManyCandidates;
+  if (many) weigh(row_.logits, nullptr);
+  grow(scratch_.weights, candidates.size());
+  grow(scratch_.ids, candidates.size());
+  is_row_ = false;
+  count_ = 0;
+  for (const Candidate& c : candidates) {
+    const float weight = many ? scratch_.weights[static_cast<size_t>(c.id)]
+                              : kernels::exp_f32((c.logit - row_.largest) / temperature_);
+    if (weight < params_.min_p) continue;
+    scratch_.weights[count_] = weight;
+    scratch_.ids[count_++] = c.id;
   }
-}
-
-// The sums of scratch_.weights by groups.
-void Filter::sum_groups() {
-  const std::vector<float>& weights = scratch_.weights;
-  scratch_.sums.resize((weights.size() + kBlock - 1) / kBlock);
-  for (size_t group = 0; group < scratch_.sums.size(); group++) {
-    const size_t end = std::min(weights.size(), (group + 1) * kBlock);
-    float partial[16] = {};
-    size_t i = group * kBlock;
-    for (; i + 16 <= end; i += 16) {
-      for (size_t lane = 0; lane < 16; lane++) partial[lane] += weights[i + lane];
-    }
-    for (size_t lane = 0; i < end; i++, lane++) partial[lane] += weights[i];
-    scratch_.sums[group] = kernels::fold_tree(partial);
-  }
-}
-
-// The list's weights and their sums by groups; returns their total.
-double Filter::sum_list() {
-  scratch_.weights.resize(candidates_.size());
-  for (size_t i = 0; i < candidates_.size(); i++) scratch_.weights[i] = candidates_[i].weight;
   sum_groups();
-  return total();
+}
+
+void Filter::sum_groups() {
+  grow(scratch_.sums, groups_of(count_));
+  scratch_.passes->block_sums(scratch_.weights.data(), static_cast<int64_t>(count_),
+                              scratch_.sums.data());
 }
 
 double Filter::total() const {
   double sum = 0;
-  for (const float group : scratch_.sums) sum += group;
+  for (size_t group = 0; group < groups_of(count_); group++) sum += scratch_.sums[group];
   return sum;
 }
 
-void Filter::list_all() {
-  if (left_ == Left::kIds) {
-    candidates_.clear();
-    for (size_t i = 0; i < scratch_.ids.size(); i++) {
-      const int32_t id = scratch_.ids[i];
-      candidates_.push_back(
-          {.logit = row_.logits[static_cast<size_t>(id)], .weight = scratch_.weights[i], .id = id});
-    }
-  } else if (left_ == Left::kRow) {
-    take_most_likely(row_, row_.logits.size(), -INFINITY, scratch_);
-    for (Candidate& c : candidates_) c.weight = scratch_.weights[static_cast<size_t>(c.id)];
-  }
-  left_ = Left::kList;
+const float* Filter::keys_by_logit() {
+  if (is_row_) return row_.logits.data();
+  grow(scratch_.keys, count_);
+  for (size_t i = 0; i < count_; i++)
+    scratch_.keys[i] = row_.logits[static_cast<size_t>(scratch_.ids[i])];
+  return scratch_.keys.data();
 }
 
-// The candidate at which, in its order, the sum of weights reaches `share`: whole bins are passed
-// by their sums, only the one with the border is sorted. nullopt: it never does.
-template <class Order>
-std::optional<Candidate> Filter::last_of_share(double share, const Order& order) {
-  std::vector<double>& bins = scratch_.bins;
-  bins.assign(kBins, 0);
-  for (size_t i = 0; i < order.size(); i++) bins[order.bin(i)] += order.weight(i);
-  size_t bin = 0;
-  double mass = 0;
-  while (bin < kBins && mass + bins[bin] < share) mass += bins[bin++];
-  if (bin == kBins) return std::nullopt;
-  std::vector<Candidate>& sorted = scratch_.sorted;
-  sorted.clear();
-  for (size_t i = 0; i < order.size(); i++) {
-    if (order.bin(i) == bin) sorted.push_back(order.candidate(i));
-  }
-  mass = pass_fine_bins(mass, share, bins[bin], order);
-  std::ranges::sort(sorted, Order::less);
-  for (const Candidate& c : sorted) {
-    mass += c.weight;
-    if (mass >= share) return c;
-  }
-  // Sorted, the same weights may add up to a little less.
-  return sorted.back();
+Weighed Filter::weighed(const float* keys, double all) const {
+  return {.keys = {keys, count_},
+          .weights = std::span(scratch_.weights).first(count_),
+          .sums = std::span(scratch_.sums).first(groups_of(count_)),
+          .total = all};
 }
 
-// Where a bin has many, and their sums are the same in any order: leaves those of the finer bin
-// with the border, and returns the mass before it.
-template <class Order>
-double Filter::pass_fine_bins(double mass, double share, double in_bin, const Order&) {
-  std::vector<Candidate>& members = scratch_.sorted;
-  if (members.size() < kManyInBin) return mass;
-  float least = INFINITY;
-  for (const Candidate& c : members) least = std::min(least, c.weight);
-  if (!(least > 0) || !adds_exactly(mass, least, mass + in_bin)) return mass;
-  double bins[kFineBins] = {};
-  for (const Candidate& c : members) bins[Order::fine_bin(c)] += c.weight;
-  size_t bin = 0;
-  while (bin + 1 < kFineBins && mass + bins[bin] < share) mass += bins[bin++];
-  std::erase_if(members, [&](const Candidate& c) { return Order::fine_bin(c) != bin; });
-  return mass;
+void Filter::cut_top_p() {
+  const double all = total(), share = params_.top_p * all;
+  if (is_row_ && cut_to_most_likely(share)) return;
+  const float* keys = keys_by_logit();
+  const auto last = border_of_share(weighed(keys, all), share, scratch_);
+  if (last) keep(keys, *last);
 }
 
-// False, and nothing is cut, where the list does not hold the share.
-bool Filter::cut_top_p(double share) {
-  const std::optional<Candidate> last = last_of_share(share, ListByWeight{candidates_});
-  if (last) std::erase_if(candidates_, [&](const Candidate& c) { return before(*last, c); });
-  return last.has_value();
-}
-
-// A share is mostly held by few: the list grows until it holds it. No weight is above 1.
-void Filter::cut_top_p_of_row() {
-  const double share = params_.top_p * total();
+// A share is mostly held by few: those are tried first. No weight is above 1.
+bool Filter::cut_to_most_likely(double share) {
   for (const size_t most : {size_t{128}, size_t{1024}}) {
     if (2 * most > row_.maxima.size() || static_cast<double>(most) < share) continue;
     take_most_likely(row_, most, -INFINITY, scratch_);
-    for (Candidate& c : candidates_) c.weight = scratch_.weights[static_cast<size_t>(c.id)];
-    left_ = cut_top_p(share) ? Left::kList : Left::kRow;
-    if (left_ == Left::kList) return;
+    const size_t taken = list_candidates();
+    const Weighed list{.keys = std::span(scratch_.keys).first(taken),
+                       .weights = std::span(scratch_.weights).subspan(count_, taken),
+                       .sums = {}};
+    const auto last = border_of_share(list, share, scratch_);
+    if (!last) continue;
+    // Behind the row's weights there is room for these only, so they move to the front.
+    std::ranges::copy(list.weights, scratch_.weights.begin());
+    is_row_ = false;
+    count_ = taken;
+    keep(scratch_.keys.data(), *last);
+    return true;
   }
-  const auto last = last_of_share(share, RowByWeight{{candidates_}, row_, scratch_.weights});
-  if (last) keep_ids(*last);
+  return false;
 }
 
-void Filter::keep_ids(const Candidate& last) {
-  std::vector<float>& weights = scratch_.weights;
-  std::vector<int32_t>& ids = scratch_.ids;
-  ids.resize(weights.size());
-  size_t kept = 0;
-  // Every id is written, and stays if the next one is written behind it.
-  const auto pass = [&](size_t begin, size_t end, const auto& keeps) {
-    for (size_t i = begin; i < end; i++) {
-      ids[kept] = static_cast<int32_t>(i);
-      weights[kept] = weights[i];
-      kept += keeps(row_.logits[i]) ? 1 : 0;
-    }
-  };
-  const size_t border = static_cast<size_t>(last.id) + 1;
-  pass(0, border, [&](float logit) { return logit >= last.logit; });
-  pass(border, weights.size(), [&](float logit) { return logit > last.logit; });
-  ids.resize(kept);
-  weights.resize(kept);
-  sum_groups();
-  left_ = Left::kIds;
+// Their logits, ids and, behind those of the row, weights: the row stays until they hold the share.
+size_t Filter::list_candidates() {
+  const size_t taken = scratch_.candidates.size();
+  grow(scratch_.keys, taken);
+  grow(scratch_.ids, taken);
+  grow(scratch_.weights, count_ + taken);
+  for (size_t i = 0; i < taken; i++) {
+    const Candidate& c = scratch_.candidates[i];
+    scratch_.keys[i] = c.logit;
+    scratch_.ids[i] = c.id;
+    scratch_.weights[count_ + i] = scratch_.weights[static_cast<size_t>(c.id)];
+  }
+  return taken;
 }
 
 // Meister et al., "Locally typical sampling" (TACL 2023): how far a token's surprise is from the
-// expected one. The normaliser's log is in both and cancels.
+// expected one. The normaliser's log is in both and cancels. Powers are surprises below 0.
 void Filter::cut_typical_p() {
-  list_all();
-  std::erase_if(candidates_, [](const Candidate& c) { return c.weight == 0; });
-  const auto surprise = [&](const Candidate& c) {
-    return static_cast<double>((row_.largest - c.logit) / temperature_);
-  };
-  double weights = 0, expected = 0;
-  for (const Candidate& c : candidates_) {
-    weights += c.weight;
-    expected += c.weight * surprise(c);
+  if (!has_powers()) {
+    const float* logits = keys_by_logit();
+    grow(scratch_.keys, count_);
+    weigh({logits, count_}, scratch_.keys.data());
   }
-  expected /= weights;
-  for (Candidate& c : candidates_)
-    c.deviation = static_cast<float>(std::abs(surprise(c) - expected));
-  const double share = params_.typical_p * sum_list();
-  const auto last = last_of_share(share, ListByDeviation{{candidates_}});
-  if (last) {
-    std::erase_if(candidates_, [&](const Candidate& c) { return ListByDeviation::less(*last, c); });
-  }
+  float* keys = scratch_.keys.data();
+  const float* weights = scratch_.weights.data();
+  const auto count = static_cast<int64_t>(count_);
+  const double all = total();
+  const double mean = scratch_.passes->sum_products(weights, keys, count) / all;
+  scratch_.passes->deviations(weights, count, mean, keys);
+  const auto last = border_of_share(weighed(keys, all), params_.typical_p * all, scratch_);
+  // What weighs nothing leaves even so.
+  keep(keys, last.value_or(Border{std::numeric_limits<float>::lowest(), count_ - 1}));
+}
+
+// Leaves what is not behind `last` in the order of the keys.
+void Filter::keep(const float* keys, const Border& last) {
+  grow(scratch_.ids, count_);
+  const size_t upto = last.place + 1;
+  const size_t first = pack(keys, 0, upto, last.key, 0);
+  count_ = first + pack(keys, upto, count_, next_above(last.key), first);
+  is_row_ = false;
+  sum_groups();
+}
+
+// To `at` those of begin .. end whose key is at least `low`; returns how many.
+size_t Filter::pack(const float* keys, size_t begin, size_t end, float low, size_t at) {
+  float* weights = scratch_.weights.data();
+  int32_t* ids = scratch_.ids.data();
+  const kernels::LogitSplit made = scratch_.passes->split({.keys = keys + begin,
+                                                           .weights = weights + begin,
+                                                           .ids = is_row_ ? nullptr : ids + begin,
+                                                           .first_id = static_cast<int32_t>(begin),
+                                                           .n = static_cast<int64_t>(end - begin),
+                                                           .low = low,
+                                                           .high = INFINITY,
+                                                           .packed_weights = weights + at,
+                                                           .packed_ids = ids + at});
+  return static_cast<size_t>(made.packed);
 }
 
 // Where the running sum passes u times the total.
 size_t Filter::index_at(double u) const {
+  const std::vector<float>& weights = scratch_.weights;
   const double target = u * total();
   double mass = 0;
   size_t group = 0;
-  while (group < scratch_.sums.size() && mass + scratch_.sums[group] <= target)
+  while (group < groups_of(count_) && mass + scratch_.sums[group] <= target)
     mass += scratch_.sums[group++];
   // Rounding may leave the group's own weights below its sum, and the target at the total: then it
   // is the last one before that weighs something.
-  const size_t end = std::min(scratch_.weights.size(), (group + 1) * kBlock);
+  const size_t end = std::min(count_, (group + 1) * kBlock);
   size_t last = end;
   for (size_t i = group * kBlock; i < end; i++) {
-    mass += scratch_.weights[i];
-    if (scratch_.weights[i] > 0) last = i;
+    mass += weights[i];
+    if (weights[i] > 0) last = i;
     if (mass > target && last == i) return i;
   }
   if (last < end) return last;
-  last = std::min(scratch_.weights.size(), group * kBlock) - 1;
-  while (scratch_.weights[last] == 0) last--;
+  last = std::min(count_, group * kBlock) - 1;
+  while (weights[last] == 0) last--;
   return last;
 }
 

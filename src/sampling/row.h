@@ -14,8 +14,7 @@ namespace strata::sampling {
 
 struct Candidate {
   float logit = 0;
-  float weight = 0;     // e^((logit - largest) / temperature)
-  float deviation = 0;  // from the expected surprise: typical_p
+  float weight = 0;  // e^((logit - largest) / temperature)
   int32_t id = 0;
 };
 
@@ -24,20 +23,33 @@ inline bool before(const Candidate& a, const Candidate& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
 
-/// Buffers that may be kept between calls; one per thread. The passes outlive it.
+/// Room for `size`; never less than before, so that nothing is filled twice.
+template <class T>
+void grow(std::vector<T>& buffer, size_t size) {
+  if (buffer.size() < size) buffer.resize(size);
+}
+
+/// Buffers that may be kept between calls; one per thread. The passes outlive it. Those that grow()
+/// hold as many as their user counts.
 struct SamplerScratch {
   explicit SamplerScratch(const kernels::LogitsKernels& table) : passes(&table) {}
   const kernels::LogitsKernels* passes;
   std::vector<Candidate> candidates;
-  std::vector<Candidate> sorted;
   std::vector<float> maxima;    // by block
   std::vector<float> ranked;    // maxima in another order
-  std::vector<float> weights;   // by id, or by index into candidates
-  std::vector<float> sums;      // by block of weights
+  std::vector<float> weights;   // of what is left: grows
+  std::vector<float> sums;      // by block of weights: grows
+  std::vector<float> keys;      // what it is cut by, where that is no logit of the row: grows
+  std::vector<int32_t> ids;     // of what is left, where that is not the row: grows
   std::vector<float> gathered;  // logits of allowed ids only, or a masked row
-  std::vector<double> bins;
-  std::vector<int32_t> ids;                     // what is left of a flat row
   std::vector<std::pair<int32_t, float>> undo;  // logits that processors have replaced
+  // Of border.cc.
+  struct Pool {
+    std::vector<float> keys, weights, sums, maxima;  // grow
+    std::vector<int32_t> places;                     // grows
+    std::vector<std::pair<float, float>> sample;     // keys and their weights
+    std::vector<double> bins;
+  } pool;
 };
 
 struct Row {

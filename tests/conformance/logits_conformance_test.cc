@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/fp_mode.h"
@@ -61,6 +63,15 @@ void expect_same(const std::vector<float>& got, const std::vector<float>& want, 
       << what << " " << name << " of " << want.size();
 }
 
+// One NaN is as good as another.
+void expect_same_numbers(std::vector<float> got, std::vector<float> want, const char* what,
+                         const std::string& name) {
+  for (std::vector<float>* numbers : {&got, &want}) {
+    for (float& number : *numbers) number = std::isnan(number) ? NAN : number;
+  }
+  expect_same(got, want, what, name);
+}
+
 class LogitsConformance : public testing::Test {
  protected:
   template <class Check>
@@ -94,17 +105,149 @@ TEST_F(LogitsConformance, WeightsAndTheirSums) {
                             .max = largest(x),
                             .temperature = temperature};
       std::vector<float> want(x.size()), want_sums(blocks(x)), got(x.size()), sums(blocks(x));
+      std::vector<float> want_powers(x.size()), powers(x.size());
       args.out = want.data();
       args.sums = want_sums.data();
+      args.powers = want_powers.data();
       kLogitsScalar.weights(args);
       args.out = got.data();
       args.sums = sums.data();
+      args.powers = powers.data();
       for (const Named& variant : variants()) {
         got.assign(got.size(), -2);
+        powers.assign(powers.size(), -2);
         variant.passes.weights(args);
         expect_same(got, want, "weights", variant.name);
         expect_same(sums, want_sums, "sums", variant.name);
+        expect_same_numbers(powers, want_powers, "powers", variant.name);
       }
+    }
+  });
+}
+
+// Weights and powers of a row, as those who cut it have them.
+struct Weighed {
+  explicit Weighed(const std::vector<float>& x) : weights(x.size()), powers(x.size()) {
+    std::vector<float> sums(blocks(x));
+    kLogitsScalar.weights({.x = x.data(),
+                           .n = static_cast<int64_t>(x.size()),
+                           .max = largest(x),
+                           .temperature = 1.5f,
+                           .out = weights.data(),
+                           .sums = sums.data(),
+                           .powers = powers.data()});
+  }
+  std::vector<float> weights, powers;
+};
+
+TEST_F(LogitsConformance, BlockSums) {
+  for_each_row([](const std::vector<float>& x) {
+    const std::vector<float> weights = Weighed(x).weights;
+    const auto n = static_cast<int64_t>(x.size());
+    std::vector<float> want(blocks(x)), got(blocks(x));
+    kLogitsScalar.block_sums(weights.data(), n, want.data());
+    for (const Named& variant : variants()) {
+      got.assign(got.size(), -2);
+      variant.passes.block_sums(weights.data(), n, got.data());
+      expect_same(got, want, "block_sums", variant.name);
+    }
+  });
+}
+
+TEST_F(LogitsConformance, MeansAndDeviations) {
+  for_each_row([](const std::vector<float>& x) {
+    const Weighed row(x);
+    const auto n = static_cast<int64_t>(x.size());
+    std::vector<float> want = row.powers;
+    const double sum = kLogitsScalar.sum_products(row.weights.data(), row.powers.data(), n);
+    EXPECT_TRUE(std::isfinite(sum));
+    kLogitsScalar.deviations(row.weights.data(), n, sum / 7, want.data());
+    for (const Named& variant : variants()) {
+      EXPECT_EQ(variant.passes.sum_products(row.weights.data(), row.powers.data(), n), sum)
+          << variant.name << " of " << n;
+      std::vector<float> got = row.powers;
+      variant.passes.deviations(row.weights.data(), n, sum / 7, got.data());
+      expect_same(got, want, "deviations", variant.name);
+    }
+  });
+}
+
+struct Packed {
+  explicit Packed(size_t room) : keys(room), weights(room), ids(room) {}
+  std::vector<float> keys, weights;
+  std::vector<int32_t> ids;
+  LogitSplit made;
+};
+
+Packed split_by(const LogitsKernels& passes, LogitSplitArgs args) {
+  Packed packed(static_cast<size_t>(args.n));
+  args.packed_keys = packed.keys.data();
+  args.packed_weights = packed.weights.data();
+  args.packed_ids = packed.ids.data();
+  packed.made = passes.split(args);
+  const auto size = static_cast<size_t>(packed.made.packed);
+  packed.keys.resize(size);
+  packed.weights.resize(size);
+  packed.ids.resize(size);
+  return packed;
+}
+
+TEST_F(LogitsConformance, Split) {
+  for_each_row([](const std::vector<float>& x) {
+    const Weighed row(x);
+    std::vector<int32_t> ids(x.size());
+    for (size_t i = 0; i < ids.size(); i++) ids[i] = static_cast<int32_t>(3 * i + 1);
+    LogitSplitArgs args{.keys = x.data(),
+                        .weights = row.weights.data(),
+                        .first_id = 5,
+                        .n = static_cast<int64_t>(x.size())};
+    for (const auto& [low, high] : {std::pair(-1.0f, 1.0f), {-3e38f, 0.5f}, {0.0f, INFINITY}}) {
+      args.low = low;
+      args.high = high;
+      for (const int32_t* given : std::initializer_list<const int32_t*>{nullptr, ids.data()}) {
+        args.ids = given;
+        const Packed want = split_by(kLogitsScalar, args);
+        for (const Named& variant : variants()) {
+          const Packed got = split_by(variant.passes, args);
+          EXPECT_EQ(got.made.above, want.made.above) << variant.name;
+          EXPECT_EQ(got.made.least, want.made.least) << variant.name;
+          EXPECT_EQ(got.ids, want.ids) << variant.name;
+          ASSERT_EQ(got.keys.size(), want.keys.size());
+          expect_same(got.keys, want.keys, "keys", variant.name);
+          expect_same(got.weights, want.weights, "weights", variant.name);
+        }
+      }
+    }
+  });
+}
+
+// Packed over what it came from, and with nothing written behind the row.
+TEST_F(LogitsConformance, SplitsInPlace) {
+  for_each_row([](const std::vector<float>& x) {
+    std::vector<int32_t> ids(x.size());
+    for (size_t i = 0; i < ids.size(); i++) ids[i] = static_cast<int32_t>(i);
+    LogitSplitArgs args{.ids = ids.data(), .n = static_cast<int64_t>(x.size())};
+    args.low = -2;
+    args.high = 2;
+    const Weighed row(x);
+    args.keys = x.data();
+    args.weights = row.weights.data();
+    const Packed want = split_by(kLogitsScalar, args);
+    for (const Named& variant : variants()) {
+      std::vector<float> keys = x, weights = row.weights;
+      std::vector<int32_t> places = ids;
+      for (std::vector<float>* numbers : {&keys, &weights}) numbers->push_back(77);
+      places.push_back(77);
+      args.keys = args.packed_keys = keys.data();
+      args.weights = args.packed_weights = weights.data();
+      args.ids = args.packed_ids = places.data();
+      ASSERT_EQ(variant.passes.split(args).packed, want.made.packed) << variant.name;
+      for (size_t i = 0; i < want.ids.size(); i++) {
+        EXPECT_EQ(places[i], want.ids[i]) << variant.name;
+        EXPECT_EQ(weights[i], want.weights[i]) << variant.name;
+        EXPECT_EQ(keys[i], want.keys[i]) << variant.name;
+      }
+      EXPECT_TRUE(keys.back() == 77 && weights.back() == 77 && places.back() == 77) << variant.name;
     }
   });
 }

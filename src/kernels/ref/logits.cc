@@ -17,15 +17,67 @@ void block_max(const float* x, int64_t n, float* out) {
 
 float weight(float difference) { return difference != difference ? 0.0f : exp_f32(difference); }
 
+double fold_wide(double (&p)[16]) {
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) p[i] = p[i] + p[i + half];
+  }
+  return p[0];
+}
+
 void weights(const LogitWeightsArgs& a) {
   for (int64_t begin = 0; begin < a.n; begin += kLogitBlock) {
     float p[16] = {};
     for (int64_t i = begin; i < a.n && i < begin + kLogitBlock; i++) {
-      a.out[i] = weight((a.x[i] - a.max) / a.temperature);
+      const float power = (a.x[i] - a.max) / a.temperature;
+      if (a.powers != nullptr) a.powers[i] = power;
+      a.out[i] = weight(power);
       p[i % 16] = p[i % 16] + a.out[i];
     }
     a.sums[begin / kLogitBlock] = fold_tree(p);
   }
+}
+
+double sum_products(const float* weights, const float* powers, int64_t n) {
+  double p[16] = {};
+  for (int64_t i = 0; i < n; i++) {
+    if (weights[i] > 0)
+      p[i % 16] = p[i % 16] + static_cast<double>(weights[i]) * static_cast<double>(powers[i]);
+  }
+  return fold_wide(p);
+}
+
+void block_sums(const float* x, int64_t n, float* out) {
+  for (int64_t begin = 0; begin < n; begin += kLogitBlock) {
+    float p[16] = {};
+    for (int64_t i = begin; i < n && i < begin + kLogitBlock; i++) p[i % 16] = p[i % 16] + x[i];
+    out[begin / kLogitBlock] = fold_tree(p);
+  }
+}
+
+void deviations(const float* weights, int64_t n, double mean, float* keys) {
+  for (int64_t i = 0; i < n; i++) {
+    const float distance = static_cast<float>(static_cast<double>(keys[i]) - mean);
+    keys[i] = weights[i] > 0 ? -__builtin_fabsf(distance) : -__builtin_inff();
+  }
+}
+
+LogitSplit split(const LogitSplitArgs& a) {
+  LogitSplit made{.least = __builtin_inff()};
+  double p[16] = {};
+  for (int64_t i = 0; i < a.n; i++) {
+    const float key = a.keys[i], weight = a.weights[i];
+    const int32_t id = a.ids != nullptr ? a.ids[i] : a.first_id + static_cast<int32_t>(i);
+    if (key > a.high) {
+      p[i % 16] = p[i % 16] + static_cast<double>(weight);
+      if (weight < made.least) made.least = weight;
+    }
+    if (!(a.low <= key && key <= a.high)) continue;
+    if (a.packed_keys != nullptr) a.packed_keys[made.packed] = key;
+    a.packed_weights[made.packed] = weight;
+    a.packed_ids[made.packed++] = id;
+  }
+  made.above = fold_wide(p);
+  return made;
 }
 
 float sum_exp(const float* x, int64_t n, float max) {
@@ -36,6 +88,7 @@ float sum_exp(const float* x, int64_t n, float max) {
 
 }  // namespace
 
-const LogitsKernels kLogitsScalar = {block_max, weights, sum_exp};
+const LogitsKernels kLogitsScalar = {block_max,  weights, block_sums, sum_products,
+                                     deviations, split,   sum_exp};
 
 }  // namespace strata::kernels

@@ -19,6 +19,9 @@ struct Avx2 {
   struct M {
     __m256 lo, hi;  // all ones or all zeros in a lane
   };
+  struct D {
+    __m256d v[4];
+  };
 
   STRATA_KERNEL_INLINE static F zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   STRATA_KERNEL_INLINE static F broadcast(float x) {
@@ -176,10 +179,89 @@ struct Avx2 {
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
   }
 
- private:
   STRATA_KERNEL_INLINE static I load_int(const void* p) {
     const __m256i* halves = static_cast<const __m256i*>(p);
     return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
+  }
+  STRATA_KERNEL_INLINE static I load_int_partial(const int32_t* p, int64_t count) {
+    const I m = mask_ints(first(count));
+    return {_mm256_maskload_epi32(p, m.lo), _mm256_maskload_epi32(p + 8, m.hi)};
+  }
+  STRATA_KERNEL_INLINE static I count_up(int32_t x) {
+    return add_int(set_int(x), {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                                _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15)});
+  }
+  STRATA_KERNEL_INLINE static int count(M m) {
+    return __builtin_popcount(bits_of(m.lo)) + __builtin_popcount(bits_of(m.hi));
+  }
+  STRATA_KERNEL_INLINE static void store_packed_int(int32_t* p, I v, M m) {
+    const unsigned lo = bits_of(m.lo);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), pack_half(v.lo, lo));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + __builtin_popcount(lo)),
+                        pack_half(v.hi, bits_of(m.hi)));
+  }
+  STRATA_KERNEL_INLINE static void store_packed(float* p, F v, M m) {
+    const unsigned lo = bits_of(m.lo);
+    const I bits = as_int(v);
+    _mm256_storeu_ps(p, _mm256_castsi256_ps(pack_half(bits.lo, lo)));
+    _mm256_storeu_ps(p + __builtin_popcount(lo),
+                     _mm256_castsi256_ps(pack_half(bits.hi, bits_of(m.hi))));
+  }
+
+  STRATA_KERNEL_INLINE static D wide_zero() { return wide_set(0); }
+  STRATA_KERNEL_INLINE static D wide_set(double x) {
+    const __m256d v = _mm256_set1_pd(x);
+    return {{v, v, v, v}};
+  }
+  STRATA_KERNEL_INLINE static D wide(F v) {
+    return {{_mm256_cvtps_pd(_mm256_castps256_ps128(v.lo)),
+             _mm256_cvtps_pd(_mm256_extractf128_ps(v.lo, 1)),
+             _mm256_cvtps_pd(_mm256_castps256_ps128(v.hi)),
+             _mm256_cvtps_pd(_mm256_extractf128_ps(v.hi, 1))}};
+  }
+  STRATA_KERNEL_INLINE static D add_wide(D a, D b) {
+    return {{_mm256_add_pd(a.v[0], b.v[0]), _mm256_add_pd(a.v[1], b.v[1]),
+             _mm256_add_pd(a.v[2], b.v[2]), _mm256_add_pd(a.v[3], b.v[3])}};
+  }
+  STRATA_KERNEL_INLINE static D fma_wide(D a, D b, D c) {
+    return {{_mm256_fmadd_pd(a.v[0], b.v[0], c.v[0]), _mm256_fmadd_pd(a.v[1], b.v[1], c.v[1]),
+             _mm256_fmadd_pd(a.v[2], b.v[2], c.v[2]), _mm256_fmadd_pd(a.v[3], b.v[3], c.v[3])}};
+  }
+  STRATA_KERNEL_INLINE static F narrow(D d) {
+    return {_mm256_set_m128(_mm256_cvtpd_ps(d.v[1]), _mm256_cvtpd_ps(d.v[0])),
+            _mm256_set_m128(_mm256_cvtpd_ps(d.v[3]), _mm256_cvtpd_ps(d.v[2]))};
+  }
+  STRATA_KERNEL_INLINE static double reduce_wide(D d) {
+    const __m256d p = _mm256_add_pd(_mm256_add_pd(d.v[0], d.v[2]), _mm256_add_pd(d.v[1], d.v[3]));
+    const __m128d q = _mm_add_pd(_mm256_castpd256_pd128(p), _mm256_extractf128_pd(p, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
+  }
+
+ private:
+  // For each set of eight lanes their numbers, a byte each, lowest first.
+  struct Order {
+    uint64_t lanes[256];
+  };
+  static constexpr Order make_order() {
+    Order made{};
+    for (unsigned set = 0; set < 256; set++) {
+      int place = 0;
+      for (uint64_t lane = 0; lane < 8; lane++) {
+        if ((set >> lane & 1) != 0) made.lanes[set] |= lane << (8 * place++);
+      }
+    }
+    return made;
+  }
+  STRATA_KERNEL_INLINE static __m256i pack_half(__m256i v, unsigned set) {
+    static constexpr Order kOrder = make_order();
+    const __m128i lanes = _mm_cvtsi64_si128(static_cast<int64_t>(kOrder.lanes[set]));
+    return _mm256_permutevar8x32_epi32(v, _mm256_cvtepu8_epi32(lanes));
+  }
+  STRATA_KERNEL_INLINE static unsigned bits_of(__m256 m) {
+    return static_cast<unsigned>(_mm256_movemask_ps(m));
+  }
+  STRATA_KERNEL_INLINE static I mask_ints(M m) {
+    return {_mm256_castps_si256(m.lo), _mm256_castps_si256(m.hi)};
   }
   STRATA_KERNEL_INLINE static __m256i round_bf16(__m256 v) {
     const __m256i bits = _mm256_castps_si256(v);

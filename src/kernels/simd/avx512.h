@@ -13,6 +13,9 @@ struct Avx512 {
   using F = __m512;
   using I = __m512i;
   using M = __mmask16;
+  struct D {
+    __m512d lo, hi;
+  };
 
   STRATA_KERNEL_INLINE static F zero() { return _mm512_setzero_ps(); }
   STRATA_KERNEL_INLINE static F broadcast(float x) { return _mm512_set1_ps(x); }
@@ -112,6 +115,48 @@ struct Avx512 {
     __m128 q = _mm_max_ps(_mm256_castps256_ps128(p), _mm256_extractf128_ps(p, 1));
     q = _mm_max_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+  }
+
+  STRATA_KERNEL_INLINE static I load_int(const int32_t* p) { return _mm512_loadu_si512(p); }
+  STRATA_KERNEL_INLINE static I load_int_partial(const int32_t* p, int64_t count) {
+    return _mm512_maskz_loadu_epi32(first(count), p);
+  }
+  STRATA_KERNEL_INLINE static I count_up(int32_t x) {
+    return add_int(set_int(x),
+                   _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  }
+  STRATA_KERNEL_INLINE static int count(M m) { return __builtin_popcount(m); }
+  // Packed in a register: straight into memory takes a hundred cycles on some CPUs.
+  STRATA_KERNEL_INLINE static void store_packed(float* p, F v, M m) {
+    _mm512_storeu_ps(p, _mm512_maskz_compress_ps(m, v));
+  }
+  STRATA_KERNEL_INLINE static void store_packed_int(int32_t* p, I v, M m) {
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(m, v));
+  }
+
+  STRATA_KERNEL_INLINE static D wide_zero() { return wide_set(0); }
+  STRATA_KERNEL_INLINE static D wide_set(double x) {
+    return {_mm512_set1_pd(x), _mm512_set1_pd(x)};
+  }
+  STRATA_KERNEL_INLINE static D wide(F v) {
+    return {_mm512_maskz_cvtps_pd(0xff, low(v)), _mm512_maskz_cvtps_pd(0xff, high(v))};
+  }
+  STRATA_KERNEL_INLINE static D add_wide(D a, D b) {
+    return {_mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi)};
+  }
+  STRATA_KERNEL_INLINE static D fma_wide(D a, D b, D c) {
+    return {_mm512_fmadd_pd(a.lo, b.lo, c.lo), _mm512_fmadd_pd(a.hi, b.hi, c.hi)};
+  }
+  STRATA_KERNEL_INLINE static F narrow(D v) {
+    const F half = _mm512_maskz_insertf32x8(0xffff, zero(), _mm512_maskz_cvtpd_ps(0xff, v.lo), 0);
+    return _mm512_maskz_insertf32x8(0xffff, half, _mm512_maskz_cvtpd_ps(0xff, v.hi), 1);
+  }
+  STRATA_KERNEL_INLINE static double reduce_wide(D v) {
+    const __m512d p = _mm512_add_pd(v.lo, v.hi);
+    const __m256d q = _mm256_add_pd(_mm512_maskz_extractf64x4_pd(0xff, p, 0),
+                                    _mm512_maskz_extractf64x4_pd(0xff, p, 1));
+    const __m128d r = _mm_add_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(r, _mm_unpackhi_pd(r, r)));
   }
 
  private:

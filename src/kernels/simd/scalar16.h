@@ -19,6 +19,9 @@ struct Scalar16 {
   struct M {
     bool v[16];
   };
+  struct D {
+    double v[16];
+  };
 
   static F zero() { return broadcast(0.0f); }
   static F broadcast(float x) {
@@ -155,6 +158,54 @@ struct Scalar16 {
   static float reduce_max(F a) {
     for (int half = 8; half > 0; half /= 2) {
       for (int i = 0; i < half; i++) a.v[i] = a.v[i] > a.v[i + half] ? a.v[i] : a.v[i + half];
+    }
+    return a.v[0];
+  }
+
+  static I load_int(const int32_t* p) {
+    return make<I>([&](int i) { return p[i]; });
+  }
+  static I load_int_partial(const int32_t* p, int64_t count) {
+    return make<I>([&](int i) { return i < count ? p[i] : 0; });
+  }
+  static I count_up(int32_t x) {
+    return make<I>([&](int i) { return x + i; });
+  }
+  static int count(M m) {
+    int lanes = 0;
+    for (const bool lane : m.v) lanes += lane ? 1 : 0;
+    return lanes;
+  }
+  static void store_packed(float* p, F a, M m) {
+    for (int i = 0; i < 16; i++) {
+      if (m.v[i]) *p++ = a.v[i];
+    }
+  }
+  static void store_packed_int(int32_t* p, I a, M m) {
+    for (int i = 0; i < 16; i++) {
+      if (m.v[i]) *p++ = a.v[i];
+    }
+  }
+
+  static D wide_zero() { return wide_set(0); }
+  static D wide_set(double x) {
+    return make<D>([&](int) { return x; });
+  }
+  static D wide(F a) {
+    return make<D>([&](int i) { return static_cast<double>(a.v[i]); });
+  }
+  static D add_wide(D a, D b) {
+    return make<D>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static D fma_wide(D a, D b, D c) {
+    return make<D>([&](int i) { return __builtin_fma(a.v[i], b.v[i], c.v[i]); });
+  }
+  static F narrow(D a) {
+    return make<F>([&](int i) { return static_cast<float>(a.v[i]); });
+  }
+  static double reduce_wide(D a) {
+    for (int half = 8; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) a.v[i] = a.v[i] + a.v[i + half];
     }
     return a.v[0];
   }

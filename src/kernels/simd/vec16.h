@@ -14,6 +14,12 @@
 //   reduce_max
 #pragma once
 
+// And where rows are cut: load_int load_int_partial count_up(x) = x, x + 1, ...  count(m): its
+// lanes
+//   store_packed(p, v, m) store_packed_int: the lanes of m side by side; up to sixteen are written
+// Sixteen doubles D: wide_zero wide_set wide(F) add_wide fma_wide narrow(d): to F
+//   reduce_wide (8, 4, 2, 1)
+
 #if defined(__AVX512F__)
 #include "kernels/simd/avx512.h"
 namespace strata::kernels::simd {

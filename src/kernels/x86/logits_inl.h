@@ -18,6 +18,12 @@ STRATA_KERNEL_INLINE typename V::F logits_or(const float* x, int64_t left, float
 }
 
 template <class V>
+STRATA_KERNEL_INLINE void store_logits(float* out, typename V::F v, int64_t left) {
+  if (left >= 16) return V::store(out, v);
+  V::store_partial(out, v, left);
+}
+
+template <class V>
 void logits_block_max(const float* x, int64_t n, float* out) {
   const float lowest = -__builtin_inff();
   for (int64_t begin = 0; begin < n; begin += kLogitBlock) {
@@ -43,12 +49,10 @@ void logits_weights(const LogitWeightsArgs& a) {
     typename V::F sum = V::zero();
     for (int64_t i = begin; i < begin + kLogitBlock && i < a.n; i += 16) {
       const typename V::F x = logits_or<V>(a.x + i, a.n - i, -__builtin_inff());
-      const typename V::F w = logit_weight<V>(V::div(V::sub(x, max), temperature));
-      if (a.n - i >= 16) {
-        V::store(a.out + i, w);
-      } else {
-        V::store_partial(a.out + i, w, a.n - i);
-      }
+      const typename V::F power = V::div(V::sub(x, max), temperature);
+      const typename V::F w = logit_weight<V>(power);
+      if (a.powers != nullptr) store_logits<V>(a.powers + i, power, a.n - i);
+      store_logits<V>(a.out + i, w, a.n - i);
       sum = V::add(sum, w);
     }
     a.sums[begin / kLogitBlock] = V::reduce_tree(sum);
@@ -67,8 +71,106 @@ float logits_sum_exp(const float* x, int64_t n, float max) {
 }
 
 template <class V>
+void logits_block_sums(const float* x, int64_t n, float* out) {
+  for (int64_t begin = 0; begin < n; begin += kLogitBlock) {
+    typename V::F sum = V::zero();
+    for (int64_t i = begin; i < begin + kLogitBlock && i < n; i += 16)
+      sum = V::add(sum, logits_or<V>(x + i, n - i, 0));
+    out[begin / kLogitBlock] = V::reduce_tree(sum);
+  }
+}
+
+template <class V>
+double logits_sum_products(const float* weights, const float* powers, int64_t n) {
+  typename V::D sum = V::wide_zero();
+  for (int64_t i = 0; i < n; i += 16) {
+    const typename V::F w = logits_or<V>(weights + i, n - i, 0);
+    const typename V::F power = logits_or<V>(powers + i, n - i, 0);
+    // 0 times the infinite power of -infinity would be NaN.
+    const typename V::F counted = V::select(V::lt(V::zero(), w), power, V::zero());
+    sum = V::fma_wide(V::wide(w), V::wide(counted), sum);
+  }
+  return V::reduce_wide(sum);
+}
+
+template <class V>
+void logits_deviations(const float* weights, int64_t n, double mean, float* keys) {
+  const typename V::D minus_mean = V::wide_set(-mean);
+  const typename V::F none = V::broadcast(-__builtin_inff());
+  const typename V::I sign = V::set_int(static_cast<int32_t>(0x80000000u));
+  for (int64_t i = 0; i < n; i += 16) {
+    const typename V::F w = logits_or<V>(weights + i, n - i, 0);
+    const typename V::F power = logits_or<V>(keys + i, n - i, 0);
+    const typename V::F far = V::narrow(V::add_wide(V::wide(power), minus_mean));
+    const typename V::F key = V::as_float(V::or_int(V::as_int(far), sign));
+    store_logits<V>(keys + i, V::select(V::lt(V::zero(), w), key, none), n - i);
+  }
+}
+
+// Sixteen lanes of a split, packed at `at`.
+template <class V>
+STRATA_KERNEL_INLINE void logits_pack(const LogitSplitArgs& a, int64_t at, typename V::F key,
+                                      typename V::F weight, typename V::I id, typename V::M in) {
+  if (a.packed_keys != nullptr) V::store_packed(a.packed_keys + at, key, in);
+  V::store_packed(a.packed_weights + at, weight, in);
+  V::store_packed_int(a.packed_ids + at, id, in);
+}
+
+// The last lanes of a split, of which sixteen must not be written.
+template <class V>
+STRATA_KERNEL_INLINE void logits_pack_last(const LogitSplitArgs& a, int64_t at, typename V::F key,
+                                           typename V::F weight, typename V::I id,
+                                           typename V::M in) {
+  float keys[16], weights[16];
+  int32_t ids[16];
+  V::store_packed(keys, key, in);
+  V::store_packed(weights, weight, in);
+  V::store_packed_int(ids, id, in);
+  for (int64_t i = 0; i < V::count(in); i++) {
+    if (a.packed_keys != nullptr) a.packed_keys[at + i] = keys[i];
+    a.packed_weights[at + i] = weights[i];
+    a.packed_ids[at + i] = ids[i];
+  }
+}
+
+template <class V>
+LogitSplit logits_split(const LogitSplitArgs& a) {
+  const typename V::F low = V::broadcast(a.low), high = V::broadcast(a.high);
+  const typename V::F infinity = V::broadcast(__builtin_inff());
+  typename V::D above = V::wide_zero();
+  typename V::F least = infinity;
+  const bool sums_above = a.high < __builtin_inff();
+  typename V::I counted = V::count_up(a.first_id);
+  int64_t packed = 0;
+  for (int64_t i = 0; i < a.n; i += 16) {
+    const int64_t left = a.n - i;
+    const typename V::F key = logits_or<V>(a.keys + i, left, __builtin_nanf(""));
+    const typename V::F weight = logits_or<V>(a.weights + i, left, 0);
+    if (sums_above) {
+      const typename V::M over = V::lt(high, key);
+      above = V::add_wide(above, V::wide(V::select(over, weight, V::zero())));
+      least = V::min(V::select(over, weight, infinity), least);
+    }
+    typename V::I id = counted;
+    if (a.ids != nullptr)
+      id = left >= 16 ? V::load_int(a.ids + i) : V::load_int_partial(a.ids + i, left);
+    counted = V::add_int(counted, V::set_int(16));
+    const typename V::M in = V::and_mask(V::le(low, key), V::le(key, high));
+    // Never ahead of what has been read: packed <= i.
+    if (left >= 16) {
+      logits_pack<V>(a, packed, key, weight, id, in);
+    } else {
+      logits_pack_last<V>(a, packed, key, weight, id, in);
+    }
+    packed += V::count(in);
+  }
+  return {packed, V::reduce_wide(above), -V::reduce_max(V::sub(V::zero(), least))};
+}
+
+template <class V>
 constexpr LogitsKernels logits_kernels() {
-  return {logits_block_max<V>, logits_weights<V>, logits_sum_exp<V>};
+  return {logits_block_max<V>,  logits_weights<V>, logits_block_sums<V>, logits_sum_products<V>,
+          logits_deviations<V>, logits_split<V>,   logits_sum_exp<V>};
 }
 
 }  // namespace
