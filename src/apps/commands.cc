@@ -7,6 +7,7 @@
 #include "apps/bench/latency.h"
 #include "apps/bench/plan.h"
 #include "apps/bench/schedule.h"
+#include "apps/bench/serve/bench_serve.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
@@ -124,6 +125,10 @@ Result<void> bench_schedule(Env& env, const std::string&, const FieldValues& val
   return run_bench_schedule(env, make_bench_schedule_args(values));
 }
 
+Result<void> bench_serve(Env& env, const std::string&, const FieldValues& values) {
+  return run_bench_serve(env, TRY(make_bench_serve_args(env, values)));
+}
+
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
   BenchKernelsArgs args;
   args.threads = static_cast<int>(values.integer("threads").value_or(args.threads));
@@ -193,6 +198,11 @@ std::span<const Command> all_commands() {
        false,
        {bench_schedule_fields()},
        bench_schedule},
+      {"bench serve",
+       "Measure how fast a server with OpenAI's API answers a load",
+       false,
+       {bench_serve_fields()},
+       bench_serve},
       {"bench latency",
        "Measure prefill and decode as shares of the machine's peaks",
        true,

@@ -3,11 +3,11 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <cstdio>
 #include <string_view>
 #include <vector>
 
+#include "apps/bench/lengths.h"
 #include "base/json.h"
 #include "sched/step_model.h"
 #include "sched/trace.h"
@@ -15,7 +15,6 @@
 namespace strata::apps {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = 64 << 20;
 constexpr int64_t kBlockTokens = 32;
 
 constexpr ConfigField integer_field(const char* name, const char* fallback, const char* unit,
@@ -67,42 +66,6 @@ struct Case {
     return static_cast<double>(requests) / outcome.seconds;
   }
 };
-
-Result<int64_t> read_length(std::string_view text, const std::string& where) {
-  int64_t length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error == std::errc() && end == text.data() + text.size() && length >= 1) return length;
-  return fail(Code::kInvalidData, where, std::string(text.substr(0, 60)),
-              "a number of tokens >= 1");
-}
-
-Result<std::vector<sched::ModelRequest>> read_lengths(Env& env, const BenchScheduleArgs& args) {
-  const std::string text = TRY(env.read_small_file(args.lengths, kMaxFileBytes));
-  std::vector<sched::ModelRequest> requests;
-  int64_t line = 0;
-  for (size_t at = 0; at < text.size() && std::cmp_less(requests.size(), args.requests);) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view row = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    line++;
-    if (row.empty() || row.starts_with('#')) continue;
-    const std::string where = fmt::format("{}:{}", args.lengths, line);
-    const size_t comma = row.find(',');
-    if (comma == std::string_view::npos) {
-      return fail(Code::kInvalidData, where, std::string(row.substr(0, 60)), "two numbers");
-    }
-    const int64_t prompt = TRY(read_length(row.substr(0, comma), where));
-    const int64_t answer = TRY(read_length(row.substr(comma + 1), where));
-    if (prompt + answer > args.max_model_len) {
-      return fail(Code::kInvalidData, where, fmt::format("{} tokens", prompt + answer),
-                  fmt::format("at most {}", args.max_model_len), "raise --max-model-len");
-    }
-    requests.push_back({.prompt_tokens = prompt, .max_tokens = answer});
-  }
-  if (std::cmp_equal(requests.size(), args.requests)) return requests;
-  return fail(Code::kInvalidData, args.lengths, fmt::format("{} rows", requests.size()),
-              fmt::format("{} or more", args.requests), "lower --requests");
-}
 
 sched::SchedulerConfig config_of(const BenchScheduleArgs& args, const Case& what) {
   // Which frame a block lies in costs nothing here, so a slab is a block.
@@ -175,7 +138,8 @@ BenchScheduleArgs make_bench_schedule_args(const FieldValues& values) {
 }
 
 Result<void> run_bench_schedule(Env& env, const BenchScheduleArgs& args) {
-  const std::vector<sched::ModelRequest> requests = TRY(read_lengths(env, args));
+  const std::vector<sched::ModelRequest> requests =
+      TRY(read_lengths(env, args.lengths, args.requests, args.max_model_len));
   std::vector<Case> cases;
   for (const auto batching : {sched::Batching::kContinuous, sched::Batching::kStatic}) {
     for (const bool reserve_max : {false, true}) {
