@@ -8,6 +8,7 @@
 #include "apps/bench/plan.h"
 #include "apps/bench/schedule.h"
 #include "apps/bench/serve/bench_serve.h"
+#include "apps/chat/chat.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
@@ -76,6 +77,10 @@ Result<void> batch(Env& env, const std::string& model, const FieldValues& values
 
 Result<void> serve(Env& env, const std::string& model, const FieldValues& values) {
   return run_serve(env, TRY(make_serve_args(env, model, values)));
+}
+
+Result<void> chat(Env& env, const std::string& model, const FieldValues& values) {
+  return run_chat(env, TRY(make_chat_args(env, model, values)));
 }
 
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
@@ -152,6 +157,11 @@ std::span<const Command> all_commands() {
        true,
        {serve_fields(), kModelFields, engine::engine_fields()},
        serve},
+      {"chat",
+       "Talk to a model, here or on a server",
+       true,
+       {chat_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
+       chat},
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
        true,
