@@ -1,13 +1,20 @@
 // From flag values to the arguments of each command's run function.
 #include "apps/commands.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
 #include "apps/adjust/adjust.h"
 #include "apps/batch/batch.h"
 #include "apps/bench/kernels.h"
 #include "apps/bench/latency.h"
 #include "apps/bench/plan.h"
 #include "apps/bench/schedule.h"
+#include "apps/bench/serve/bench_serve.h"
 #include "apps/bench/throughput.h"
+#include "apps/chat/chat.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
@@ -78,6 +85,10 @@ Result<void> serve(Env& env, const std::string& model, const FieldValues& values
   return run_serve(env, TRY(make_serve_args(env, model, values)));
 }
 
+Result<void> chat(Env& env, const std::string& model, const FieldValues& values) {
+  return run_chat(env, TRY(make_chat_args(env, model, values)));
+}
+
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
   return run_convert(env, TRY(make_convert_args(model, values)));
 }
@@ -129,6 +140,10 @@ Result<void> bench_throughput(Env& env, const std::string& model, const FieldVal
   return run_bench_throughput(env, TRY(make_bench_throughput_args(model, values)));
 }
 
+Result<void> bench_serve(Env& env, const std::string&, const FieldValues& values) {
+  return run_bench_serve(env, TRY(make_bench_serve_args(env, values)));
+}
+
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
   BenchKernelsArgs args;
   args.threads = static_cast<int>(values.integer("threads").value_or(args.threads));
@@ -138,10 +153,8 @@ Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& valu
   return run_bench_kernels(env, args);
 }
 
-}  // namespace
-
-std::span<const Command> all_commands() {
-  static const std::vector<Command> kCommands = {
+std::vector<Command> main_commands() {
+  return {
       {"generate",
        "Generate text or token ids from prompts",
        true,
@@ -152,6 +165,11 @@ std::span<const Command> all_commands() {
        true,
        {serve_fields(), kModelFields, engine::engine_fields()},
        serve},
+      {"chat",
+       "Talk to a model, here or on a server",
+       true,
+       {chat_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
+       chat},
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
        true,
@@ -183,6 +201,11 @@ std::span<const Command> all_commands() {
        false,
        {kDoctorFields},
        doctor},
+  };
+}
+
+std::vector<Command> bench_commands() {
+  return {
       {"bench kernels",
        "Measure the ops that carry a model's time as shares of the machine's peaks",
        false,
@@ -198,6 +221,11 @@ std::span<const Command> all_commands() {
        false,
        {bench_schedule_fields()},
        bench_schedule},
+      {"bench serve",
+       "Measure how fast a server with OpenAI's API answers a load",
+       false,
+       {bench_serve_fields()},
+       bench_serve},
       {"bench latency",
        "Measure prefill and decode as shares of the machine's peaks",
        true,
@@ -209,6 +237,16 @@ std::span<const Command> all_commands() {
        {bench_throughput_fields(), kModelFields, engine::engine_fields()},
        bench_throughput},
   };
+}
+
+}  // namespace
+
+std::span<const Command> all_commands() {
+  static const std::vector<Command> kCommands = [] {
+    std::vector<Command> all = main_commands();
+    std::ranges::move(bench_commands(), std::back_inserter(all));
+    return all;
+  }();
   return kCommands;
 }
 

@@ -9,7 +9,7 @@ namespace {
 volatile std::sig_atomic_t g_interrupted = 0;
 
 void on_interrupt(int signal_number) {
-  g_interrupted = 1;
+  g_interrupted = signal_number;
   std::signal(signal_number, SIG_DFL);
 }
 
@@ -24,5 +24,12 @@ void watch_interrupts() {
 }
 
 bool interrupted() { return g_interrupted != 0; }
+
+bool take_interrupt() {
+  if (g_interrupted != SIGINT) return false;
+  g_interrupted = 0;
+  watch_interrupts();
+  return true;
+}
 
 }  // namespace strata::apps

@@ -7,5 +7,8 @@ namespace strata::apps {
 /// Also makes a closed pipe an error of the write instead of a signal.
 void watch_interrupts();
 bool interrupted();
+/// For programs that go on after Ctrl-C: forgets it and watches again. False where it was another
+/// signal, which ends them.
+bool take_interrupt();
 
 }  // namespace strata::apps

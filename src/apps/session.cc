@@ -48,7 +48,7 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
                               if (args.on_progress) args.on_progress(done, load_bytes);
                             }}));
   progress.finish();
-  engine->set_stop_check(interrupted);
+  engine->set_stop_check([](bool) { return interrupted(); });
   log_info("memory: {}", engine->worker().account().summary());
   planned.codec.charge_grammars_to(engine->text());
   auto door = LiveDoor::open(env, engine->live());

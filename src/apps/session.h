@@ -1,4 +1,4 @@
-// A loaded model ready to generate: what `generate` (and later chat) share between reading flags
+// A loaded model ready to generate: what `generate`, `chat` and others share between reading flags
 // and reading prompts. Opens, resolves, prints the decisions, loads with a progress line. Holds no
 // prompt.
 #pragma once

@@ -37,6 +37,10 @@ Result<void> check_text(const GenerateRequest& request) {
               "this model has no tokenizer.json: give stop_token_ids");
 }
 
+Ending ending_of(sched::FinishReason reason) {
+  return reason == sched::FinishReason::kStop ? Ending::kStop : Ending::kLength;
+}
+
 sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
                                         const model::KvLayout& layout) {
   sched::SchedulerConfig made{.max_sequences = config.max_num_seqs,
@@ -116,6 +120,10 @@ Result<int64_t> Engine::checked_max_tokens(const GenerateRequest& request) const
 EngineStats Engine::stats() const {
   EngineStats stats = recorder_.read(env_, scheduler_, worker_->account());
   if (worker_->ring() != nullptr) stats.ring = worker_->ring()->stats();
+  stats.ceiling_bytes = config_.memory_bytes;
+  stats.resident_weight_bytes = config_.placement.resident_bytes;
+  stats.streamed_weight_bytes = config_.placement.streamed_bytes;
+  stats.answers = meter_.stats();
   return stats;
 }
 
@@ -169,6 +177,10 @@ Result<sched::RequestId> Engine::submit(GenerateRequest request, Listener listen
 }
 
 void Engine::announce(sched::RequestId id, int64_t max_tokens, GenerateRequest request) {
+  meter_.arrive(id, {.received_ns = request.received_ns.value_or(env_.now_ns()),
+                     .prompt_tokens = std::ssize(request.prompt),
+                     .max_tokens = max_tokens,
+                     .answers = request.n});
   std::optional<BlockChain> chain;
   std::vector<sched::BlockHash> hashes;
   if (config_.prefix_caching) {
@@ -211,6 +223,7 @@ bool Engine::step() {
   publish_tokens(output);
   clock_.lap(Phase::kText);
   recorder_.add(input, plan, output.result, scheduler_);
+  if (!plan.sequences.empty()) meter_.add_step(plan.rows());
   if (files_.trace) files_.trace->add(input, plan, output.result);
   if (plan_listener_) plan_listener_(plan);
   clock_.lap(Phase::kRecord);
@@ -251,6 +264,7 @@ Result<void> Engine::close() {
 void Engine::publish_decisions(const sched::StepPlan& plan) {
   for (const sched::Admission& admission : plan.admitted) {
     answers_[admission.sequence] = {admission.request, admission.choice};
+    meter_.start(admission.sequence, admission.request, clock_.last_ns());
     queued_ -= !std::exchange(active_.at(admission.request).started, true);
   }
   for (const sched::Refusal& refusal : plan.refused) {
@@ -301,6 +315,7 @@ void Engine::publish_tokens(const StepOutput& output) {
 void Engine::publish(const sched::SequenceResult& result, const std::vector<TokenOutput>& tokens,
                      const std::optional<Status>& error) {
   const Answer answer = answers_.at(result.sequence);
+  meter_.receive(result.sequence, std::ssize(tokens), clock_.last_ns());
   std::vector<Update> updates;
   for (size_t i = 0; i < tokens.size(); i++) {
     updates.push_back({.request = answer.request,
@@ -318,6 +333,7 @@ void Engine::publish(const sched::SequenceResult& result, const std::vector<Toke
   }
   Active& active = active_.at(answer.request);
   for (size_t i = 0; i + 1 < updates.size(); i++) active.listener(updates[i]);
+  if (result.finished && !error) meter_.finish(result.sequence, ending_of(*result.finished));
   if (result.finished) end_sequence(result.sequence);
   if (error || (result.finished && --active.answers_left == 0)) {
     end(answer.request, updates.back());
@@ -335,6 +351,7 @@ void Engine::end(sched::RequestId id, const Update& update) {
   auto ended = active_.extract(id);
   CHECK(!ended.empty(), "a request ends once");
   queued_ -= !ended.mapped().started;
+  meter_.end(id, update.error ? Ending::kError : Ending::kAbort);
   worker_->remove(id);
   std::vector<sched::SequenceId> sequences;
   for (const auto& [sequence, answer] : answers_) {

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "engine/live_stats.h"
 #include "engine/lower_ceiling.h"
+#include "engine/meter/answer_meter.h"
 #include "engine/opened_model.h"
 #include "engine/resolve.h"
 #include "engine/stats_recorder.h"
@@ -36,6 +37,7 @@ struct GenerateRequest {
   int64_t key = 0;              // >= 0: requests of different keys share the machine evenly
   std::string cache_salt = {};  // only requests with equal salts share cached blocks
   bool all_logits = false;      // of the prompt and the first answer
+  std::optional<int64_t> received_ns = {};  // by Env's clock; empty: when it is submitted
   /// Gets the first answer's logits: of all rows with `all_logits`, else of those that chose
   /// tokens.
   LogitsSink on_logits = {};
@@ -150,6 +152,7 @@ class Engine {
   sched::Scheduler scheduler_;
   StepClock clock_;
   StatsRecorder recorder_;
+  AnswerMeter meter_;
   Files files_;
   LiveStats live_;
   std::function<void(const sched::StepPlan&)> plan_listener_;

@@ -1,5 +1,6 @@
-// What an engine did and holds, as plain numbers: one field list makes the names of --stats and,
-// later, of metrics. Filled by the recorder (stats_recorder.h); measures nothing by itself.
+// What an engine did and holds, as plain numbers: one field list makes the names of --stats; the
+// server's table of metrics reads the same. Filled by the recorder (stats_recorder.h); measures
+// nothing by itself.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/meter/answer_stats.h"
 #include "memory/ring.h"
 #include "sched/scheduler.h"
 
@@ -67,6 +69,9 @@ struct EngineStats {
   std::vector<MemoryUse> memory{};
   int64_t rss_bytes = 0;         // of the process; 0 = unknown
   int64_t slab_waste_bytes = 0;  // in slabs with an owner: what no block can use
+  int64_t ceiling_bytes = 0;     // what the process may hold; 0 = unknown
+  int64_t resident_weight_bytes = 0;
+  int64_t streamed_weight_bytes = 0;
   // Since the start.
   int64_t steps = 0;  // plans with rows
   int64_t rows = 0;
@@ -83,6 +88,7 @@ struct EngineStats {
   std::optional<memory::RingStats> ring{};   // where weights are streamed
   double step_us = 0;                        // a step's time is about step_us + rows * row_us
   double row_us = 0;
+  AnswerStats answers{};
 
   double total_us() const;
   /// Whatever is neither the forward nor a pass over logits.

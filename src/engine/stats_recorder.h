@@ -30,6 +30,8 @@ class StepClock {
     last_ns_ = now;
   }
   const std::array<int64_t, kPhases>& ns() const { return ns_; }
+  /// Of the last lap, or the start.
+  int64_t last_ns() const { return last_ns_; }
 
  private:
   Env* env_;

@@ -105,7 +105,7 @@ TEST(StreamingTest, StopBetweenUnitsCancelsWhatRuns) {
   Outcome outcome, later;
   streaming.add(testing::plain(20, 8, 1), outcome);
   int asked = 0;
-  streaming.engine().set_stop_check([&asked] { return ++asked == 4; });
+  streaming.engine().set_stop_check([&asked](bool) { return ++asked == 4; });
   streaming.finish();
   EXPECT_EQ(outcome.endings, 1);
   EXPECT_EQ(outcome.finished, sched::FinishReason::kCancelled);

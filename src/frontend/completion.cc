@@ -51,6 +51,7 @@ Result<engine::GenerateRequest> Completion::prepare(size_t prompt) {
   made.n = request_.n;
   made.priority = request_.priority;
   made.cache_salt = request_.cache_salt;
+  made.received_ns = request_.received_ns;
   if (continues && ask.echo) first.text = TRY(model_.codec->decode(first.prompt_ids));
   for (size_t choice = 1; choice < n; choice++) {
     Answer& other = answers_[prompt * n + choice];

@@ -46,6 +46,7 @@ struct ApiRequest {
   int64_t n = 1;  // answers to each prompt
   int32_t priority = 0;
   std::string cache_salt = {};
+  std::optional<int64_t> received_ns = {};  // by Env's clock; empty: when it is submitted
   bool return_token_ids = false;
   StreamOptions stream = {};
   std::vector<std::string> ignored = {};  // fields that are not known here

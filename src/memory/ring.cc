@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/check.h"
 
@@ -111,8 +112,10 @@ Result<Ring::Held> Ring::acquire(size_t unit, const StopCheck& stop) {
   for_reader_.notify_one();
   if (!awaited_is_read()) {
     const Clock::time_point from = Clock::now();
+    int64_t seen = ended_;
     while (!for_consumer_.wait_for(lock, kStopCheck, [this] { return awaited_is_read(); })) {
-      if (stop && stop()) return fail(Code::kCancelled, "waiting for weights: stopped");
+      const bool moved = std::exchange(seen, ended_) != ended_;
+      if (stop && stop(moved)) return fail(Code::kCancelled, "waiting for weights: stopped");
     }
     stats_.waits++;
     stats_.waited_s += std::chrono::duration<double>(Clock::now() - from).count();

@@ -43,8 +43,9 @@ struct RingStats {
   int64_t most_under_way = 0;  // requests
 };
 
-/// Asked now and then while a lease waits; true: the wait ends with kCancelled.
-using StopCheck = std::function<bool()>;
+/// Asked now and then while a lease waits, `moved` where a read has ended since the last time;
+/// true: the wait ends with kCancelled.
+using StopCheck = std::function<bool(bool moved)>;
 
 /// One thread (the consumer) makes the ring, acquires and releases.
 class Ring {
@@ -130,6 +131,7 @@ class Ring {
   int64_t end_ = 0;                       // position behind the last place
   int64_t under_way_ = 0;
   bool stop_ = false;
+  int64_t ended_ = 0;  // reads
   std::optional<Result<void>> opened_;
   RingStats stats_;
   std::thread reader_;

@@ -72,6 +72,7 @@ bool Ring::next_read(ReadRequest& request) {
 // Request ids name the place: its reads end in any order, and only their number matters.
 void Ring::take(const ReadOutcome& outcome) {
   under_way_--;
+  ended_++;
   Place& read = place(outcome.id);
   read.ended++;
   if (outcome.status || read.failure) return;

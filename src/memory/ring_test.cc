@@ -190,7 +190,7 @@ TEST_F(RingTest, WaitingLeaseIsCancelledAndLaterOnesGoOn) {
   with_faults({.slow_ns_per_byte = 3000});  // 300 ms a unit
   const auto ring = make(source, all_units(source), small_ring(1 << 18));
   ASSERT_TRUE(ring);
-  const auto stopped = (*ring)->acquire(1, [] { return true; });
+  const auto stopped = (*ring)->acquire(1, [](bool) { return true; });
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, Code::kCancelled);
   auto held = (*ring)->acquire(2, {});

@@ -99,7 +99,7 @@ void Model::find_units() {
 // Threads that would spin for work sleep while the disk is waited for.
 Result<memory::Lease> Model::lease(const device::ExecContext& context, const ForwardBatch& batch,
                                    size_t unit) {
-  if (batch.stop && batch.stop()) return fail(Code::kCancelled, "stopped between units");
+  if (batch.stop && batch.stop(true)) return fail(Code::kCancelled, "stopped between units");
   if (weights_.streamed == nullptr || weights_.streamed->store->ready(unit)) {
     return lease_unit(weights_, unit, batch.stop);
   }

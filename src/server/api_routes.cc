@@ -16,6 +16,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/livez", livez, false},
     {"GET", "/readyz", readyz, false},
     {"GET", "/health", readyz, false},
+    {"GET", "/metrics", show_metrics},
     {"GET", "/version", version},
     {"GET", "/v1/models", list_models},
     {"GET", "/v1/models/{id}", show_model},

@@ -17,6 +17,7 @@ std::span<const Route> api_routes();
 // Handlers, by file.
 asio::awaitable<void> livez(Service& service, Exchange& exchange);
 asio::awaitable<void> readyz(Service& service, Exchange& exchange);
+asio::awaitable<void> show_metrics(Service& service, Exchange& exchange);
 asio::awaitable<void> version(Service& service, Exchange& exchange);
 asio::awaitable<void> list_models(Service& service, Exchange& exchange);
 asio::awaitable<void> show_model(Service& service, Exchange& exchange);

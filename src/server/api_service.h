@@ -4,12 +4,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "frontend/openai_request.h"
 #include "server/engine_door.h"
+#include "server/metrics/http_counts.h"
+#include "server/metrics/latest_stats.h"
 #include "server/route.h"
 
 namespace strata::server {
@@ -34,13 +37,22 @@ class ApiService : public Service {
 
   /// Null while there is none, or none for further requests.
   const Served* served() const { return draining_ ? nullptr : served_.load(); }
+  /// Also while answers under way end.
+  const Served* loaded() const { return served_.load(); }
   bool draining() const { return draining_; }
   /// Of loading: 0 to 1.
   double progress() const;
   const std::vector<std::string>& names() const { return names_; }
   int64_t created_s() const { return created_s_; }
   int64_t now_s() const { return env_.unix_time_s(); }
+  int64_t now_ns() const { return env_.now_ns(); }
   std::chrono::milliseconds ping_interval() const { return ping_interval_; }
+  HttpCounts& http() { return http_; }
+  const HttpCounts& http() const { return http_; }
+  Env& env() const { return env_; }
+  const std::shared_ptr<LatestStats>& latest() const { return latest_; }
+  bool old_metric_names() const { return old_metric_names_; }
+  void use_old_metric_names() { old_metric_names_ = true; }
 
  private:
   Env& env_;
@@ -51,6 +63,9 @@ class ApiService : public Service {
   std::atomic<int64_t> total_bytes_ = 0;
   std::atomic<const Served*> served_ = nullptr;
   std::atomic<bool> draining_ = false;
+  bool old_metric_names_ = false;  // set before the server starts
+  HttpCounts http_;
+  const std::shared_ptr<LatestStats> latest_ = std::make_shared<LatestStats>();
 };
 
 }  // namespace strata::server

@@ -53,6 +53,7 @@ Result<Call> submit(ApiKind kind, const ApiService& api, const Served& served, E
   }
   if (exchange.key())
     request.cache_salt = fmt::format("{}:{}", *exchange.key(), request.cache_salt);
+  request.received_ns = api.now_ns();
   Call call{.signal = exchange.make_signal(),
             .generation = {},
             .head = {.id = frontend::random_id(kind == ApiKind::kChat ? "chatcmpl-" : "cmpl-"),

@@ -302,6 +302,9 @@ class Conversation {
   }
 
   void log(const Exchange& exchange) const {
+    if (HttpCounts* counts = context_.config.counts) {
+      counts->answer(exchange.status(), exchange.sent_bytes());
+    }
     if (!context_.config.log) return;
     const std::chrono::duration<double, std::milli> took = Clock::now() - started_;
     context_.config.log({.peer = peer_,

@@ -14,9 +14,17 @@ EngineDoor::EngineDoor(Env& env, engine::Engine& engine, const frontend::ServedM
       model_(model),
       most_waiting_(engine.config().max_queued_requests) {
   engine_.live().on_ask([this] { wake(); });
+  // A signal lets answers end: nothing stops in the midst of a step.
+  engine_.set_stop_check([this](bool moved) {
+    if (moved) beat();
+    return false;
+  });
 }
 
-EngineDoor::~EngineDoor() { engine_.live().on_ask({}); }
+EngineDoor::~EngineDoor() {
+  engine_.live().on_ask({});
+  engine_.set_stop_check({});
+}
 
 Result<void> EngineDoor::submit(std::shared_ptr<Generation> generation) {
   {
@@ -61,6 +69,12 @@ void EngineDoor::close(std::chrono::milliseconds patience) {
   changed_.notify_one();
 }
 
+std::chrono::nanoseconds EngineDoor::silent_for() const {
+  const int64_t beat = beat_ns_.load(std::memory_order_relaxed);
+  if (beat == kAsleep) return {};
+  return std::chrono::nanoseconds(std::max<int64_t>(0, env_.now_ns() - beat));
+}
+
 void EngineDoor::wake() {
   {
     const std::lock_guard lock(mutex_);
@@ -74,9 +88,11 @@ EngineDoor::Inbox EngineDoor::wait_for_work() {
   waiting_ = engine_.queued();
   for (const auto& generation : inbox_.arrivals) waiting_ += generation->prompts();
   if (running_.empty()) {
+    beat_ns_.store(kAsleep, std::memory_order_relaxed);
     changed_.wait(lock, [this] { return !inbox_.empty() || inbox_.closed || woken_; });
   }
   woken_ = false;
+  beat();
   Inbox taken = std::move(inbox_);
   inbox_ = {.closed = taken.closed, .deadline_ns = taken.deadline_ns};
   return taken;

@@ -3,6 +3,8 @@
 // engine, and the engine, whose calls all come from run()'s thread.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -34,6 +36,13 @@ class EngineDoor {
   void cancel(std::shared_ptr<Generation> generation);
   /// `answer` runs on run()'s thread, after its next step.
   void ask(std::function<void(const engine::EngineStats&)> answer);
+  /// How long a loop that has work has neither ended a step, nor computed or read a unit of the
+  /// weights; 0 while it sleeps.
+  std::chrono::nanoseconds silent_for() const;
+  /// It has been silent for longer than it may.
+  bool stalled() const { return silent_for() > stall_limit_; }
+  /// Before run().
+  void set_stall_limit(std::chrono::nanoseconds limit) { stall_limit_ = limit; }
   /// Nothing more is taken; what runs may go on for so long, and is cancelled then.
   void close(std::chrono::milliseconds patience);
 
@@ -54,6 +63,7 @@ class EngineDoor {
   void wake();
   void start(const std::shared_ptr<Generation>& generation);
   void cancel_all();
+  void beat() { beat_ns_.store(env_.now_ns(), std::memory_order_relaxed); }
   void end_done();
 
   Env& env_;
@@ -61,6 +71,10 @@ class EngineDoor {
   const frontend::ServedModel& model_;
   const int64_t most_waiting_;
   std::vector<std::shared_ptr<Generation>> running_;
+
+  static constexpr int64_t kAsleep = -1;
+  std::atomic<int64_t> beat_ns_ = kAsleep;
+  std::chrono::nanoseconds stall_limit_{std::chrono::hours(1)};
 
   std::mutex mutex_;
   std::condition_variable changed_;

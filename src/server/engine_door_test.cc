@@ -175,6 +175,27 @@ TEST_F(EngineDoorTest, CancelsWhatRunsAtTheDeadline) {
   loop_.join();
 }
 
+// Whoever hears the news holds the engine's thread up.
+TEST_F(EngineDoorTest, SaysSinceWhenItsThreadHangs) {
+  EXPECT_EQ(door_.silent_for(), 0ns);
+  std::atomic<bool> hangs = true, hung = false;
+  const auto generation = std::make_shared<Generation>(asked(1, 4, true), [&] {
+    hung = true;
+    hangs.wait(true);
+  });
+  door_.set_stall_limit(20ms);
+  EXPECT_TRUE(door_.submit(generation));
+  run();
+  while (!door_.stalled()) std::this_thread::yield();
+  EXPECT_TRUE(hung);
+  EXPECT_GT(door_.silent_for(), 20ms);
+  hangs = false;
+  hangs.notify_all();
+  while (!generation->take().done) std::this_thread::yield();
+  while (door_.silent_for() != 0ns) std::this_thread::yield();
+  EXPECT_FALSE(door_.stalled());
+}
+
 TEST_F(EngineDoorTest, AnswersQuestionsWhileItSleeps) {
   run();
   EXPECT_EQ(stats().running, 0);

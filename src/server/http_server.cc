@@ -75,11 +75,15 @@ struct HttpServer::Impl {
 // Counts a connection for as long as it is served, whatever ends it.
 class HttpServer::Impl::Presence {
  public:
-  Presence(Impl& impl, const std::shared_ptr<Link>& link)
-      : impl_(impl), number_(impl.enter(link)) {}
+  Presence(Impl& impl, const std::shared_ptr<Link>& link) : impl_(impl), number_(impl.enter(link)) {
+    if (impl_.config.counts != nullptr) impl_.config.counts->open();
+  }
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
-  ~Presence() { impl_.leave(number_); }
+  ~Presence() {
+    impl_.leave(number_);
+    if (impl_.config.counts != nullptr) impl_.config.counts->close();
+  }
   int64_t number() const { return number_; }
 
  private:

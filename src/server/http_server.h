@@ -12,6 +12,7 @@
 #include "server/access_log.h"
 #include "server/api_keys.h"
 #include "server/http_types.h"
+#include "server/metrics/http_counts.h"
 #include "server/route.h"
 
 namespace strata::server {
@@ -27,6 +28,7 @@ struct HttpConfig {
   std::vector<std::string> allowed_hosts = {};
   std::vector<std::string> allowed_origins = {};  // "*": any
   std::function<void(const AccessEntry&)> log = {};
+  HttpCounts* counts = nullptr;  // outlives the server; null: nothing is counted
 };
 
 /// Names that mean this machine alone.

@@ -21,9 +21,11 @@ Json model_json(const ApiService& api, const std::string& name) {
 }
 
 Reply readiness(const ApiService& api) {
-  if (api.served() != nullptr) return json_reply({{"status", "ready"}});
-  Json body = {{"status", api.draining() ? "draining" : "loading"}};
-  if (!api.draining()) body["progress"] = api.progress();
+  const Served* served = api.served();
+  const bool stalled = served != nullptr && served->door.stalled();
+  if (served != nullptr && !stalled) return json_reply({{"status", "ready"}});
+  Json body = {{"status", stalled ? "stalled" : api.draining() ? "draining" : "loading"}};
+  if (!stalled && !api.draining()) body["progress"] = api.progress();
   Reply reply = json_reply(body, 503);
   reply.fields.push_back({"Retry-After", "1"});
   return reply;

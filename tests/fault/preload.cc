@@ -6,6 +6,7 @@
 //                       short:N   every Nth read brings half of what was asked
 //                       slow:NS   every read takes NS nanoseconds for each KiB
 //                       full:N    from the Nth write on there is no space left
+//                       hang:     reads do not return while the file STRATA_FAULT_GATE exists
 #include <dlfcn.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -73,6 +74,11 @@ ssize_t allowed(int fd, size_t count) {
     const long ns = order().number * (all / 1024 + 1);
     const timespec pause = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
     ::nanosleep(&pause, nullptr);
+  }
+  if (order().is("hang:")) {
+    static const char* const kGate = std::getenv("STRATA_FAULT_GATE");
+    const timespec pause = {.tv_sec = 0, .tv_nsec = 1'000'000};
+    while (::access(kGate, F_OK) == 0) ::nanosleep(&pause, nullptr);
   }
   return all;
 }

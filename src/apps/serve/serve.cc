@@ -51,6 +51,17 @@ constexpr ConfigField kFields[] = {
      .fallback = "text",
      .choices = "text|json",
      .help = "how lines of the log look; prompts are never in them"},
+    {.name = "metrics-old-names",
+     .kind = FieldKind::kSwitch,
+     .help = "let /metrics also have names that older dashboards for vLLM query"},
+    {.name = "stall-timeout",
+     .kind = FieldKind::kNumber,
+     .fallback = "1.5",
+     .unit = "seconds",
+     .min = 0.1,
+     .max = 3600,
+     .help =
+         "/health says 503 where the engine has neither computed nor read anything for so long"},
     {.name = "shutdown-timeout",
      .kind = FieldKind::kInteger,
      .fallback = "60",
@@ -121,6 +132,7 @@ class Serving {
       : env_(env), args_(args), api_(env, args.names, args.http.limits.ping_interval) {}
 
   Result<void> run() {
+    if (args_.metrics_old_names) api_.use_old_metric_names();
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
     log_info("listening on {}", server_->url());
     server_->on_signal([this] { on_signal(); });
@@ -135,8 +147,9 @@ class Serving {
   }
 
  private:
-  server::HttpConfig config() const {
+  server::HttpConfig config() {
     server::HttpConfig made = args_.http;
+    made.counts = &api_.http();
     made.log = [format = args_.log_format](const server::AccessEntry& entry) {
       log_request(entry, format);
     };
@@ -147,8 +160,6 @@ class Serving {
     SessionArgs session = args_.session;
     session.on_progress = [this](int64_t done, int64_t total) { api_.loading(done, total); };
     session_.emplace(TRY(open_session(env_, session)));
-    // A signal lets answers end: nothing stops in the midst of a step.
-    session_->engine->set_stop_check({});
     model_ = {.codec = &session_->codec,
               .defaults = &session_->opened->defaults(),
               .field_defaults = &no_fields_,
@@ -157,6 +168,7 @@ class Serving {
               .max_model_len = session_->engine->config().max_model_len,
               .streams = true};
     door_.emplace(env_, *session_->engine, model_);
+    door_->set_stall_limit(args_.stall_timeout);
     served_.emplace(server::Served{*door_, *session_->engine, model_});
     api_.ready(*served_);
     return {};
@@ -202,6 +214,9 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   args.http.allowed_origins = split(values.text("allowed-origins"), ',');
   args.names = split(values.text("served-model-name"), ',');
   if (args.names.empty()) args.names = {model};
+  args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::duration<double>(values.number("stall-timeout").value_or(0)));
+  args.metrics_old_names = values.is_on("metrics-old-names");
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
   args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));
   TRY(check_reach(args.http));

@@ -21,6 +21,8 @@ struct ServeArgs {
   std::vector<std::string> names;  // of the model
   server::LogFormat log_format = server::LogFormat::kText;
   std::chrono::milliseconds shutdown_timeout{};
+  std::chrono::milliseconds stall_timeout{};
+  bool metrics_old_names = false;
 };
 
 FieldList serve_fields();
