@@ -101,6 +101,9 @@ constexpr Sample kTagged[] = {
     {R"(<tool_call>{"name": "f", "arguments": {"x": "lo)", R"(f{"x": "lo)"},
     {R"(<tool_call>{"name": "f", "arguments": {"x": [1}} rest)", R"(f{"x": [1|}} rest)"},
     {R"(<tool_call>{"name": "f", "arguments": {}} rest)", R"(f{}|rest)"},
+    {R"(<tool_call>{"name": "f", "arguments": {"x": Stulor}})", R"(f{"x": |Stulor}})"},
+    {R"(<tool_call>{"name": "f", "arguments": {"x": [-1.5e+3, true, null]}})",
+     R"(f{"x": [-1.5e+3, true, null]})"},
 };
 
 TEST(AnswerParser, ReadsTaggedObjects) {

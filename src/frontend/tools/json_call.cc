@@ -1,6 +1,7 @@
 // A place in the object and a character give the next place.
 #include "frontend/tools/json_call.h"
 
+#include <algorithm>
 #include <cctype>
 #include <string_view>
 
@@ -15,6 +16,16 @@ constexpr size_t kMaxDepth = 64;
 // Signs of numbers and words, outside of texts.
 bool is_scalar(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '+' || c == '.';
+}
+
+// A number, or one of JSON's words, as far as it is there.
+bool may_be_scalar(std::string_view word) {
+  if (word.front() == '-' || std::isdigit(static_cast<unsigned char>(word.front())) != 0) {
+    return word.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+  }
+  constexpr std::string_view kWords[] = {"true", "false", "null"};
+  return std::ranges::any_of(kWords,
+                             [&](std::string_view whole) { return whole.starts_with(word); });
 }
 
 }  // namespace
@@ -124,6 +135,11 @@ bool JsonCallReader::follow(char c) {
     escaped_ = c == '\\' && !escaped_;
     return true;
   }
+  if (is_scalar(c)) {
+    word_ += c;
+    return may_be_scalar(word_);
+  }
+  word_.clear();
   if (c == '{' || c == '[') {
     brackets_ += c;
     return brackets_.size() <= kMaxDepth;
@@ -134,7 +150,7 @@ bool JsonCallReader::follow(char c) {
     return true;
   }
   quoted_ = c == '"';
-  return quoted_ || is_scalar(c) || is_blank(c) || c == ',' || c == ':';
+  return quoted_ || is_blank(c) || c == ',' || c == ':';
 }
 
 }  // namespace strata::frontend

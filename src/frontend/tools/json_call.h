@@ -11,8 +11,7 @@
 namespace strata::frontend {
 
 /// "parameters" is the same as "arguments", and arguments may be an object's text. Other members
-/// are passed over. Of arguments the brackets and the texts are followed, no more: what is wrong
-/// within goes to the client, who may mend it.
+/// are passed over. Of arguments the brackets, texts, numbers and words are followed, no more.
 class JsonCallReader {
  public:
   enum class Step : uint8_t { kMore, kDone, kFailed };
@@ -59,6 +58,7 @@ class JsonCallReader {
   bool quoted_ = false;   // within a nested value
   std::string text_;      // that is read, with its quotes
   std::string brackets_;  // open ones of a nested value
+  std::string word_;      // a number or a word of a nested value
   std::optional<std::string> name_;
   bool has_arguments_ = false;
   std::string arguments_;
