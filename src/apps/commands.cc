@@ -23,6 +23,7 @@
 #include "apps/plan/plan.h"
 #include "apps/serve/serve.h"
 #include "engine/config.h"
+#include "frontend/tools/dialog.h"
 
 namespace strata::apps {
 namespace {
@@ -163,7 +164,7 @@ std::vector<Command> main_commands() {
       {"serve",
        "Serve a model over HTTP with OpenAI's API",
        true,
-       {serve_fields(), kModelFields, engine::engine_fields()},
+       {serve_fields(), frontend::dialog_fields(), kModelFields, engine::engine_fields()},
        serve},
       {"chat",
        "Talk to a model, here or on a server",
@@ -173,7 +174,8 @@ std::vector<Command> main_commands() {
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
        true,
-       {batch_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
+       {batch_fields(), frontend::dialog_fields(), frontend::sampling_fields(), kModelFields,
+        engine::engine_fields()},
        batch,
        batch_files()},
       {"convert",

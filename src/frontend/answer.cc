@@ -68,7 +68,7 @@ engine::GenerateRequest make_request(const Ask& ask, Answer& answer, const TextC
   engine::GenerateRequest request{
       .prompt = answer.prompt_ids, .max_tokens = ask.max_tokens, .sampling = ask.params};
   if (!ask.ignore_eos) request.stop_ids = codec.stop_ids(defaults);
-  request.detokenizer = codec.detokenizer(continues);
+  request.detokenizer = codec.detokenizer(continues, ask.shown_ids);
   answer.has_text = codec.has_tokenizer();
   answer.wants_logprobs = ask.params.logprobs.has_value();
   answer.wants_prompt_logprobs = ask.params.prompt_logprobs.has_value();

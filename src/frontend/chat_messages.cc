@@ -67,7 +67,23 @@ Result<void> open_arguments(Json& call) {
   return {};
 }
 
-Result<Json> read_message(const Json& given) {
+// Of calls so far, and what answers one of them.
+Result<void> check_tool_message(const Json& message, const std::vector<std::string>& call_ids) {
+  const std::string id = TRY(get_string(message, "tool_call_id"));
+  if (std::ranges::find(call_ids, id) != call_ids.end()) return {};
+  return fail(Code::kInvalidData, "tool_call_id", json_excerpt(id),
+              "the id of a call in an earlier message");
+}
+
+Result<void> read_calls(Json& calls, std::vector<std::string>& call_ids) {
+  for (Json& call : calls) {
+    TRY(open_arguments(call));
+    if (const auto id = TRY(optional_string(call, "id"))) call_ids.push_back(*id);
+  }
+  return {};
+}
+
+Result<Json> read_message(const Json& given, std::vector<std::string>& call_ids) {
   if (!given.is_object())
     return fail(Code::kInvalidData, "a message", json_excerpt(given), "{...}");
   Json message = given;
@@ -76,8 +92,9 @@ Result<Json> read_message(const Json& given) {
   const Json* calls = TRY(optional_array(given, "tool_calls"));
   const bool has_calls = calls != nullptr && !calls->empty();
   message["content"] = TRY(read_content(given, role == "assistant" && has_calls));
+  if (role == "tool") TRY(check_tool_message(message, call_ids));
   if (has_calls) {
-    for (Json& call : message["tool_calls"]) TRY(open_arguments(call));
+    TRY(read_calls(message["tool_calls"], call_ids));
   } else {
     message.erase("tool_calls");
   }
@@ -92,8 +109,9 @@ Result<Json> read_messages(const Json& messages) {
                 fmt::format("a list of 1 to {} messages", kMaxMessages));
   }
   Json made = Json::array();
+  std::vector<std::string> call_ids;
   for (size_t i = 0; i < messages.size(); i++) {
-    auto message = read_message(messages[i]);
+    auto message = read_message(messages[i], call_ids);
     if (!message) {
       return std::unexpected(
           std::move(message).error().with_context(fmt::format("messages[{}]", i)));

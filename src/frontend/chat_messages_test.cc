@@ -54,6 +54,8 @@ TEST(ChatMessages, MistakesNameTheMessageAndTheField) {
        "messages[0]: arguments"},
       {R"([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": 3}}]}])",
        "messages[0]: arguments"},
+      {R"([{"role": "tool", "content": "2"}])", "messages[0]: tool_call_id"},
+      {R"([{"role": "tool", "tool_call_id": "c", "content": "2"}])", "messages[0]: tool_call_id"},
   };
   for (const auto& [text, where] : bad) {
     const auto made = read(text);

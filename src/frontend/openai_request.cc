@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "frontend/chat_messages.h"
+#include "frontend/tools/chat_body.h"
 #include "sched/types.h"
 
 namespace strata::frontend {
@@ -38,6 +38,10 @@ constexpr BodyField kFields[] = {
     {"n"},
     {"max_tokens"},
     {"max_completion_tokens", kChatOnly},
+    {"tools", kChatOnly},
+    {"tool_choice", kChatOnly},
+    {"parallel_tool_calls", kChatOnly},
+    {"chat_template_kwargs", kChatOnly},
     {"logprobs"},
     {"top_logprobs", kChatOnly},
     {"priority"},
@@ -51,13 +55,10 @@ constexpr BodyField kFields[] = {
     {"service_tier", kBoth, Use::kInform},
     {"prompt_cache_key", kBoth, Use::kInform},
     {"prediction", kChatOnly, Use::kInform},
-    {"parallel_tool_calls", kChatOnly, Use::kInform},
     {"stream", kBoth, Use::kStream, "[false]"},
     {"stream_options", kBoth, Use::kStream, "[]"},
     {"best_of", kCompletionOnly, Use::kOnly, "[1]"},
     {"suffix", kCompletionOnly, Use::kOnly, "[\"\"]"},
-    {"tools", kChatOnly, Use::kOnly, "[[]]"},
-    {"tool_choice", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
     {"functions", kChatOnly, Use::kOnly, "[[]]"},
     {"function_call", kChatOnly, Use::kOnly, "[\"none\", \"auto\"]"},
     {"modalities", kChatOnly, Use::kOnly, "[[\"text\"]]"},
@@ -74,7 +75,6 @@ constexpr BodyField kFields[] = {
     {"add_generation_prompt", kChatOnly, Use::kOnly, "[true]"},
     {"continue_final_message", kChatOnly, Use::kOnly, "[false]"},
     {"chat_template", kChatOnly, Use::kOnly, "[]"},
-    {"chat_template_kwargs", kChatOnly, Use::kOnly, "[{}]"},
 };
 
 unsigned bit(ApiKind kind) { return kind == ApiKind::kChat ? kChatOnly : kCompletionOnly; }
@@ -212,6 +212,20 @@ Result<void> check_stream(const ApiRequest& request) {
               "logprobs of the prompt in a stream", {}, "leave out \"stream\"");
 }
 
+Result<void> take_chat(ChatBody chat, ApiRequest& request) {
+  request.prompts.push_back(std::move(chat.ids));
+  request.format = chat.format;
+  request.ask.shown_ids = std::move(chat.shown_ids);
+  request.ignored.insert(request.ignored.end(), chat.ignored.begin(), chat.ignored.end());
+  if (!chat.calls) return {};
+  if (request.ask.params.grammar) {
+    return fail(Code::kInvalidArgument, "tool_choice", "a call is asked for", {},
+                "leave out response_format and structured_outputs");
+  }
+  request.ask.params.grammar = std::move(chat.calls);
+  return {};
+}
+
 Result<void> check_model(const Json& body, const ServedModel& model) {
   const auto name = TRY(optional_string(body, "model"));
   if (!name || *name == model.name || model.any_name) return {};
@@ -236,13 +250,13 @@ Result<ApiRequest> read_api_request(ApiKind kind, const Json& body, const Served
   if (kind == ApiKind::kChat) {
     TRY(read_chat_logprobs(body, fields));
     TRY(read_chat_tokens(body, fields));
-    const Json* messages = find_member(body, "messages");
-    const Json read = TRY(read_messages(messages == nullptr ? Json() : *messages));
-    request.prompts.push_back(TRY(model.codec->encode_chat(read)));
+    ChatBody chat = TRY(read_chat_body(body, *model.codec, model.dialog));
+    request.ask = TRY(read_ask(fields, *model.codec, *model.defaults));
+    TRY(take_chat(std::move(chat), request));
   } else {
     request.prompts = TRY(read_prompts(body, *model.codec));
+    request.ask = TRY(read_ask(fields, *model.codec, *model.defaults));
   }
-  request.ask = TRY(read_ask(fields, *model.codec, *model.defaults));
   if (!request.ask.max_tokens) request.ask.max_tokens = default_tokens(request, model);
   // An echoed prompt's tokens belong to the answer's.
   if (kind == ApiKind::kCompletion && request.ask.echo && request.ask.params.logprobs) {

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "frontend/sampling_fields.h"
 #include "frontend/text_codec.h"
+#include "frontend/tools/dialog.h"
 #include "model/config.h"
 
 namespace strata::frontend {
@@ -30,6 +31,7 @@ struct ServedModel {
   bool any_name = false;                  // a body may call the model what it likes
   int64_t max_model_len = 0;
   bool streams = false;  // bodies may ask for their answers piece by piece
+  Dialog dialog = {};    // how the model thinks and calls
 };
 
 /// How an answer goes out.
@@ -49,6 +51,7 @@ struct ApiRequest {
   std::optional<int64_t> received_ns = {};  // by Env's clock; empty: when it is submitted
   bool return_token_ids = false;
   StreamOptions stream = {};
+  AnswerFormat format = {};               // of a chat's answers
   std::vector<std::string> ignored = {};  // fields that are not known here
 };
 

@@ -110,7 +110,7 @@ TEST_F(OpenAiRequest, UnknownFieldsAreListedAndThoseOfTheOtherApiToo) {
 
 TEST_F(OpenAiRequest, WhatIsUnderstoodAndNotSupportedIsRefusedByName) {
   for (const char* more :
-       {R"("stream": true)", R"("tools": [{"type": "function"}])", R"("tool_choice": "required")",
+       {R"("stream": true)", R"("tools": [{"type": "function", "function": {"name": "f"}}])",
         R"("functions": [{}])", R"("modalities": ["text", "audio"])",
         R"("reasoning_effort": "high")", R"("skip_special_tokens": false)",
         R"("truncate_prompt_tokens": 5)", R"("use_beam_search": true)",
@@ -141,6 +141,8 @@ TEST_F(OpenAiRequest, MistakesNameTheirField) {
       {R"("logit_bias": [1])", "logit_bias"},
       {R"("stop": 5)", "stop"},
       {R"("model": "other")", "model"},
+      {R"("tools": [{"type": "function"}])", "tools"},
+      {R"("tool_choice": "required")", "tool_choice"},
   };
   for (const auto& [more, param] : bad) {
     const auto made =

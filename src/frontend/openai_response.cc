@@ -35,18 +35,52 @@ Result<Json> completion_logprobs(const ApiRequest& request, const Answer& answer
   return take_lists(lists);
 }
 
+Json call_json(const Delta& call) {
+  return {{"id", call.id},
+          {"type", "function"},
+          {"function", {{"name", call.text}, {"arguments", ""}}}};
+}
+
+// The text told apart.
+struct Message {
+  Json json = {{"role", "assistant"}, {"content", nullptr}, {"refusal", nullptr}};
+  bool calls = false;
+};
+
+Message read_message(const Answer& answer, const AnswerFormat& format) {
+  Message made;
+  if (!answer.has_text) return made;
+  AnswerParser parser(format);
+  std::string content, reasoning;
+  Json calls = Json::array();
+  for (const Delta& delta : parser.feed(answer.text, true)) {
+    if (delta.kind == DeltaKind::kContent) content += delta.text;
+    if (delta.kind == DeltaKind::kReasoning) reasoning += delta.text;
+    if (delta.kind == DeltaKind::kCall) calls.push_back(call_json(delta));
+    if (delta.kind != DeltaKind::kArguments) continue;
+    calls.back()["function"]["arguments"].get_ref<std::string&>() += delta.text;
+  }
+  made.calls = parser.has_calls();
+  if (!made.calls || !content.empty()) made.json["content"] = std::move(content);
+  if (!reasoning.empty()) made.json["reasoning_content"] = std::move(reasoning);
+  if (made.calls) made.json["tool_calls"] = std::move(calls);
+  return made;
+}
+
 Result<Json> choice_body(const ApiRequest& request, const Answer& answer, const Answer& first,
                          const TextCodec& codec) {
-  const Json text = answer.has_text ? Json(answer.text) : Json();
   Json made;
+  bool calls = false;
   if (request.kind == ApiKind::kChat) {
-    made["message"] = {{"role", "assistant"}, {"content", text}, {"refusal", nullptr}};
+    Message message = read_message(answer, request.format);
+    calls = message.calls;
+    made["message"] = std::move(message.json);
     made["logprobs"] = TRY(chat_logprobs(answer, codec));
   } else {
-    made["text"] = text;
+    made["text"] = answer.has_text ? Json(answer.text) : Json();
     made["logprobs"] = TRY(completion_logprobs(request, answer, first, codec));
   }
-  made["finish_reason"] = sched::finish_reason_name(*answer.finished);
+  made["finish_reason"] = finish_reason(*answer.finished, calls);
   made["stop_reason"] = answer.stop ? Json(*answer.stop) : Json();
   if (request.return_token_ids) {
     made["prompt_token_ids"] = answer.prompt_ids;
@@ -89,6 +123,11 @@ Json usage_json(const ApiRequest& request, int64_t completion_tokens) {
   return {{"prompt_tokens", prompt},
           {"completion_tokens", completion_tokens},
           {"total_tokens", prompt + completion_tokens}};
+}
+
+std::string_view finish_reason(sched::FinishReason reason, bool calls) {
+  return calls && reason == sched::FinishReason::kStop ? "tool_calls"
+                                                       : sched::finish_reason_name(reason);
 }
 
 int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t max_tokens) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -12,6 +13,7 @@
 #include "frontend/answer.h"
 #include "frontend/openai_request.h"
 #include "frontend/text_codec.h"
+#include "sched/types.h"
 
 namespace strata::frontend {
 
@@ -29,6 +31,9 @@ Result<Json> response_body(const ApiRequest& request, const ResponseHead& head,
 
 /// prompt_tokens, completion_tokens, total_tokens.
 Json usage_json(const ApiRequest& request, int64_t completion_tokens);
+
+/// As OpenAI calls it; `calls`: the answer has calls of functions.
+std::string_view finish_reason(sched::FinishReason reason, bool calls);
 
 /// Most bytes that the answers and the body take while the body is made, one prompt's choices with
 /// `max_tokens` each.

@@ -54,6 +54,29 @@ TEST(OpenAiResponse, TheChosenTokenWinsWhereTextsAreEqual) {
   EXPECT_EQ(content["top_logprobs"].size(), 2u);
 }
 
+TEST(OpenAiResponse, CallsAndThoughtsAreNoContent) {
+  ApiRequest chat{.kind = ApiKind::kChat, .prompts = {{1}}};
+  chat.format = {.reasoning = &reasoning_formats().front(), .tools = &tool_formats().front()};
+  Answer answer = answered({});
+  answer.wants_logprobs = false;
+  answer.text =
+      "<think>so</think><tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}}</tool_call>";
+  Json made = choice(chat, answer);
+  EXPECT_TRUE(made["message"]["content"].is_null());
+  EXPECT_EQ(made["message"]["reasoning_content"], "so");
+  EXPECT_EQ(made["finish_reason"], "tool_calls");
+  ASSERT_EQ(made["message"]["tool_calls"].size(), 1u);
+  const Json& call = made["message"]["tool_calls"][0];
+  EXPECT_EQ(call["type"], "function");
+  EXPECT_EQ(call["function"], Json({{"name", "f"}, {"arguments", "{\"x\": 1}"}}));
+  answer.finished = sched::FinishReason::kLength;
+  EXPECT_EQ(choice(chat, answer)["finish_reason"], "length");
+  answer.text = "Hello";
+  made = choice(chat, answer);
+  EXPECT_EQ(made["message"],
+            Json({{"role", "assistant"}, {"content", "Hello"}, {"refusal", nullptr}}));
+}
+
 TEST(OpenAiResponse, NeverIsANumber) {
   const ApiRequest chat{.kind = ApiKind::kChat, .prompts = {{1}}};
   const Json made = choice(chat, answered({{.chosen = {65, kNever}, .top = {}}}));

@@ -4,12 +4,25 @@
 #include <utility>
 
 #include "frontend/api_error.h"
-#include "sched/serialize.h"
 
 namespace strata::frontend {
 namespace {
 
 constexpr std::string_view kEndMark = "data: [DONE]\n\n";
+
+Json delta_json(const Delta& delta) {
+  if (delta.kind == DeltaKind::kContent) return {{"content", delta.text}};
+  if (delta.kind == DeltaKind::kReasoning) return {{"reasoning_content", delta.text}};
+  Json call = {{"index", delta.call}};
+  if (delta.kind == DeltaKind::kCall) {
+    call["id"] = delta.id;
+    call["type"] = "function";
+    call["function"] = {{"name", delta.text}, {"arguments", ""}};
+  } else {
+    call["function"] = {{"arguments", delta.text}};
+  }
+  return {{"tool_calls", Json::array({std::move(call)})}};
+}
 
 }  // namespace
 
@@ -21,7 +34,12 @@ StreamWriter::StreamWriter(const ApiRequest& request, ResponseHead head, const T
     : request_(request),
       head_(std::move(head)),
       codec_(codec),
-      logprobs_(request.prompts.size() * static_cast<size_t>(request.n)) {}
+      logprobs_(request.prompts.size() * static_cast<size_t>(request.n)) {
+  if (request_.kind != ApiKind::kChat) return;
+  for (size_t answer = 0; answer < logprobs_.size(); answer++) {
+    parsers_.emplace_back(request_.format);
+  }
+}
 
 Result<std::string> StreamWriter::start() {
   std::string text;
@@ -54,22 +72,48 @@ Result<Json> StreamWriter::logprobs_of(const StreamPiece& piece) {
   return take_lists(lists);
 }
 
+std::vector<Json> StreamWriter::deltas_of(const StreamPiece& piece) {
+  AnswerParser& parser = parsers_[static_cast<size_t>(piece.answer)];
+  std::vector<Json> made;
+  bool call = false;
+  for (const Delta& delta : parser.feed(piece.text, piece.finished.has_value())) {
+    made.push_back(delta_json(delta));
+    call = delta.kind == DeltaKind::kCall || delta.kind == DeltaKind::kArguments;
+  }
+  // Clients take the event that ends an answer for one without a call.
+  if (piece.finished && call) made.push_back(Json::object());
+  return made;
+}
+
 Result<std::string> StreamWriter::piece(const StreamPiece& piece) {
   generated_ += piece.token.has_value();
+  const bool chat = request_.kind == ApiKind::kChat;
   const bool ids = request_.return_token_ids && piece.token;
-  if (piece.text.empty() && !piece.finished && !piece.logprobs && !ids) return std::string();
-  Json choice = {{"index", piece.answer}};
-  if (request_.kind == ApiKind::kCompletion) {
-    choice["text"] = piece.text;
-  } else {
-    choice["delta"] = piece.text.empty() ? Json::object() : Json{{"content", piece.text}};
+  std::vector<Json> said;
+  if (chat) said = deltas_of(piece);
+  if (!chat && !piece.text.empty()) said.emplace_back(piece.text);
+  if (said.empty()) {
+    if (!piece.finished && !piece.logprobs && !ids) return std::string();
+    said.push_back(chat ? Json::object() : Json(""));
   }
-  choice["logprobs"] = TRY(logprobs_of(piece));
-  choice["finish_reason"] =
-      piece.finished ? Json(sched::finish_reason_name(*piece.finished)) : Json();
-  if (piece.finished) choice["stop_reason"] = piece.stop ? Json(*piece.stop) : Json();
-  if (ids) choice["token_ids"] = {*piece.token};
-  return chunk(Json::array({std::move(choice)}));
+  const Json logprobs = TRY(logprobs_of(piece));
+  std::string text;
+  for (size_t i = 0; i < said.size(); i++) {
+    const bool first = i == 0, ends = piece.finished && i + 1 == said.size();
+    Json choice = {{"index", piece.answer}, {chat ? "delta" : "text", std::move(said[i])}};
+    choice["logprobs"] = first ? logprobs : Json();
+    choice["finish_reason"] = ends ? Json(reason_of(piece)) : Json();
+    if (ends) choice["stop_reason"] = piece.stop ? Json(*piece.stop) : Json();
+    if (first && ids) choice["token_ids"] = {*piece.token};
+    text += chunk(Json::array({std::move(choice)}));
+  }
+  return text;
+}
+
+std::string_view StreamWriter::reason_of(const StreamPiece& piece) const {
+  const bool calls =
+      request_.kind == ApiKind::kChat && parsers_[static_cast<size_t>(piece.answer)].has_calls();
+  return finish_reason(*piece.finished, calls);
 }
 
 std::string StreamWriter::end() const {

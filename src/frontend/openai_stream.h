@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -12,6 +13,7 @@
 #include "frontend/logprobs_json.h"
 #include "frontend/openai_request.h"
 #include "frontend/openai_response.h"
+#include "frontend/tools/answer_parser.h"
 #include "sched/types.h"
 
 namespace strata::frontend {
@@ -36,7 +38,8 @@ class StreamWriter {
 
   /// What every answer begins with: its role, or the echoed prompt. Fails where ids have no text.
   Result<std::string> start();
-  /// Empty where the piece says nothing yet: text that may still become a stop string.
+  /// An event for each thing that the piece says. Empty where it says nothing yet: text that may
+  /// still become a stop string, or the mark of a call.
   Result<std::string> piece(const StreamPiece& piece);
   /// Usage where it was asked for, and the end mark.
   std::string end() const;
@@ -45,6 +48,8 @@ class StreamWriter {
 
  private:
   Result<Json> logprobs_of(const StreamPiece& piece);
+  std::string_view reason_of(const StreamPiece& piece) const;
+  std::vector<Json> deltas_of(const StreamPiece& piece);
   Json envelope(Json choices) const;
   std::string chunk(Json choices) const;
 
@@ -52,6 +57,7 @@ class StreamWriter {
   ResponseHead head_;
   const TextCodec& codec_;
   std::vector<CompletionLogprobs> logprobs_;  // of each answer
+  std::vector<AnswerParser> parsers_;         // of each answer to a chat
   int64_t generated_ = 0;
 };
 

@@ -70,6 +70,56 @@ TEST(OpenAiStream, CountsOffsetsThroughAllPiecesOfAnAnswer) {
   EXPECT_EQ(next(1), Json::parse("[0]"));
 }
 
+ApiRequest asks_with_tools() {
+  ApiRequest request{.kind = ApiKind::kChat, .prompts = {{1}}};
+  for (const ToolFormat& row : tool_formats()) {
+    if (row.name == "hermes") request.format.tools = &row;
+  }
+  return request;
+}
+
+// Clients put the pieces together by the call's number, and take the last event for an empty one.
+TEST(OpenAiStream, CallsComeInOpenAisShapes) {
+  StreamWriter chat = writer(asks_with_tools());
+  std::vector<Json> choices;
+  const auto say = [&](const StreamPiece& piece) {
+    std::string text = chat.piece(piece).value();
+    for (size_t end = text.find("\n\n"); end != std::string::npos; end = text.find("\n\n")) {
+      choices.push_back(Json::parse(text.substr(6, end - 6))["choices"][0]);
+      text.erase(0, end + 2);
+    }
+  };
+  say({.token = 65, .text = "Hm <tool_call>{\"name\": \"f\", \"arguments\": {\"x\""});
+  say({.token = 66, .text = ": 1}}</tool_call>", .finished = sched::FinishReason::kStop});
+  ASSERT_EQ(choices.size(), 5u);
+  EXPECT_EQ(choices[0]["delta"], Json({{"content", "Hm"}}));
+  const Json call = choices[1]["delta"]["tool_calls"][0];
+  EXPECT_EQ(call["index"], 0);
+  EXPECT_TRUE(call["id"].get<std::string>().starts_with("call_"));
+  EXPECT_EQ(call["type"], "function");
+  EXPECT_EQ(call["function"], Json({{"name", "f"}, {"arguments", ""}}));
+  const auto fragment = [](const char* text) {
+    return Json{{"tool_calls", {{{"index", 0}, {"function", {{"arguments", text}}}}}}};
+  };
+  EXPECT_EQ(choices[2]["delta"], fragment("{\"x\""));
+  EXPECT_EQ(choices[3]["delta"], fragment(": 1}"));
+  EXPECT_TRUE(choices[3]["finish_reason"].is_null());
+  EXPECT_EQ(choices[4]["delta"], Json::object());
+  EXPECT_EQ(choices[4]["finish_reason"], "tool_calls");
+}
+
+TEST(OpenAiStream, ThoughtsHaveAFieldOfTheirOwn) {
+  ApiRequest request{.kind = ApiKind::kChat, .prompts = {{1}}};
+  request.format = {.reasoning = &reasoning_formats().front(), .reasoning_open = true};
+  StreamWriter chat = writer(request);
+  const Json thought = only_event(chat.piece({.text = "so"}).value());
+  EXPECT_EQ(thought["choices"][0]["delta"], Json({{"reasoning_content", "so"}}));
+  const Json said = only_event(
+      chat.piece({.text = "</think>Hi", .finished = sched::FinishReason::kStop}).value());
+  EXPECT_EQ(said["choices"][0]["delta"], Json({{"content", "Hi"}}));
+  EXPECT_EQ(said["choices"][0]["finish_reason"], "stop");
+}
+
 TEST(OpenAiStream, WritesNoLineBreakOfTheTextItself) {
   StreamWriter chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
   const Json said = only_event(chat.piece({.text = "a\n\nb\r"}).value());

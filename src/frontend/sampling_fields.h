@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/config_fields.h"
 #include "base/json.h"
@@ -28,7 +29,8 @@ Result<Json> sampling_values(const FieldValues& values);
 struct Ask {
   std::optional<int64_t> max_tokens = {};
   bool ignore_eos = false;
-  bool echo = false;  // the answer's text begins with the prompt
+  bool echo = false;                    // the answer's text begins with the prompt
+  std::vector<int32_t> shown_ids = {};  // special tokens that the answer's text has
   sampling::SamplingParams params = {};
 };
 

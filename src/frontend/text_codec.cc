@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "text/special.h"
@@ -51,6 +52,7 @@ Result<TextCodec> TextCodec::create(const checkpoint::ModelDocuments& documents,
   if (!documents.chat_templates.empty()) {
     const checkpoint::ChatTemplateSource& source = documents.chat_templates.front();
     codec.template_ = TRY(in_file(source.origin, text::ChatTemplate::compile(source.text)));
+    codec.template_text_ = source.text;
   }
   return codec;
 }
@@ -63,17 +65,46 @@ Result<std::vector<int32_t>> TextCodec::encode(std::string_view prompt) const {
   return known_to_model(TRY(text::encode_prompt(*tokenizer_, prompt)));
 }
 
-Result<std::vector<int32_t>> TextCodec::encode_chat(const Json& messages) const {
+bool TextCodec::template_names(std::string_view variable) const {
+  const std::string_view text = template_text_;
+  const auto in_word = [&](size_t at) {
+    return at < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
+  };
+  for (size_t at = text.find(variable); at != std::string_view::npos && !variable.empty();
+       at = text.find(variable, at + 1)) {
+    if (!in_word(at - 1) && !in_word(at + variable.size())) return true;
+  }
+  return false;
+}
+
+std::optional<int32_t> TextCodec::special_id(std::string_view text) const {
+  if (!tokenizer_) return std::nullopt;
+  const auto id = tokenizer_->token_to_id(text);
+  return id && tokenizer_->is_special(*id) ? id : std::nullopt;
+}
+
+Result<std::string> TextCodec::render_chat(const ChatPrompt& prompt) const {
   TRY(needs(has_tokenizer(), "this model has no tokenizer.json, so it cannot read text",
             "give token ids: --prompts FILE with rows {\"id\", \"ids\"}"));
   TRY(needs(has_chat_template(), "this model has no chat template",
             "it may be a base model: give a plain prompt, without --chat or messages"));
   text::ChatInput input;
-  input.messages = messages.dump();
+  const auto text_of = [](const Json& json) { return json.is_null() ? "" : json.dump(); };
+  input.messages = text_of(prompt.messages);
+  input.tools = text_of(prompt.tools);
+  input.variables = text_of(prompt.variables);
   input.bos_token = bos_token_;
   input.eos_token = eos_token_;
-  const std::string rendered = TRY(template_->render(input));
+  return template_->render(input);
+}
+
+Result<std::vector<int32_t>> TextCodec::encode_rendered(std::string_view rendered) const {
   return known_to_model(TRY(text::encode_chat(*tokenizer_, rendered)));
+}
+
+Result<std::vector<int32_t>> TextCodec::encode_chat(const Json& messages) const {
+  return encode_rendered(TRY(render_chat({.messages = messages})));
 }
 
 std::optional<std::string> TextCodec::warning() const {
@@ -131,9 +162,11 @@ void TextCodec::charge_grammars_to(engine::TextBudget& text) {
   if (grammars_) grammars_->charge_to(text);
 }
 
-std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues) const {
+std::optional<text::Detokenizer> TextCodec::detokenizer(bool continues,
+                                                        const std::vector<int32_t>& shown) const {
   if (!tokenizer_) return std::nullopt;
-  return text::Detokenizer(*tokenizer_, {.skip_special = true, .continues = continues});
+  return text::Detokenizer(*tokenizer_,
+                           {.skip_special = true, .continues = continues, .shown = shown});
 }
 
 std::vector<int32_t> TextCodec::stop_ids(const model::GenerationDefaults& defaults) const {

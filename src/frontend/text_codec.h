@@ -21,6 +21,13 @@
 
 namespace strata::frontend {
 
+/// What a chat template is given, besides the model's special tokens.
+struct ChatPrompt {
+  Json messages = {};   // as read_messages() makes them
+  Json tools = {};      // definitions; null for none
+  Json variables = {};  // an object of the template's further variables; null for none
+};
+
 class TextCodec {
  public:
   /// `vocab`: rows of the model's embedding. A tokenizer may know more ids (added tokens that the
@@ -33,7 +40,17 @@ class TextCodec {
   std::optional<std::string> warning() const;
   /// Ids of plain text, with the tokenizer's own BOS. kUnsupported without a tokenizer.
   Result<std::vector<int32_t>> encode(std::string_view prompt) const;
-  /// Ids of a conversation as the model's template writes it. kUnsupported without a template.
+  /// The template's text; empty without one.
+  std::string_view template_text() const { return template_text_; }
+  /// The template names this variable.
+  bool template_names(std::string_view variable) const;
+  /// The id of a special token with this text.
+  std::optional<int32_t> special_id(std::string_view text) const;
+  /// A conversation as the model's template writes it. kUnsupported without a template.
+  Result<std::string> render_chat(const ChatPrompt& prompt) const;
+  /// Ids of what a template wrote.
+  Result<std::vector<int32_t>> encode_rendered(std::string_view rendered) const;
+  /// Both, for messages alone.
   Result<std::vector<int32_t>> encode_chat(const Json& messages) const;
   /// Text of ids without special tokens; empty without a tokenizer.
   Result<std::string> decode(const std::vector<int32_t>& ids) const;
@@ -47,7 +64,9 @@ class TextCodec {
   /// Memory of grammars is counted from now on. `text` must outlive this, its copies and grammars.
   void charge_grammars_to(engine::TextBudget& text);
   /// For the ids that follow; nullopt without a tokenizer. `continues`: they complete a shown text.
-  std::optional<text::Detokenizer> detokenizer(bool continues) const;
+  /// `shown`: special tokens that are written out.
+  std::optional<text::Detokenizer> detokenizer(bool continues,
+                                               const std::vector<int32_t>& shown = {}) const;
   /// Ids that end a sequence: the model's and the tokenizer's EOS.
   std::vector<int32_t> stop_ids(const model::GenerationDefaults& defaults) const;
 
@@ -57,6 +76,7 @@ class TextCodec {
   int64_t vocab_ = 0;
   std::optional<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> template_;
+  std::string template_text_;
   std::optional<std::string> bos_token_;
   std::optional<std::string> eos_token_;
   std::shared_ptr<GrammarCache> grammars_;  // shared by copies; null without a tokenizer

@@ -2,21 +2,21 @@
 #include <limits>
 #include <utility>
 
-#include "frontend/chat_messages.h"
+#include "frontend/tools/chat_body.h"
 #include "server/api_routes.h"
 
 namespace strata::server {
 namespace {
 
-Result<std::vector<int32_t>> ids_of(const Json& body, const frontend::TextCodec& codec) {
-  const Json* messages = find_member(body, "messages");
-  if (messages == nullptr) return codec.encode(TRY(get_string(body, "prompt")));
-  return codec.encode_chat(TRY(frontend::read_messages(*messages)));
+Result<std::vector<int32_t>> ids_of(const Json& body, const frontend::ServedModel& model) {
+  const frontend::TextCodec& codec = *model.codec;
+  if (!body.contains("messages")) return codec.encode(TRY(get_string(body, "prompt")));
+  return TRY(frontend::read_chat_body(body, codec, model.dialog)).ids;
 }
 
 Result<Json> tokens_of(Exchange& exchange, const Served& served) {
   const Json body = TRY(read_json(exchange));
-  const std::vector<int32_t> ids = TRY(ids_of(body, *served.model.codec));
+  const std::vector<int32_t> ids = TRY(ids_of(body, served.model));
   return Json{
       {"count", ids.size()}, {"max_model_len", served.model.max_model_len}, {"tokens", ids}};
 }

@@ -54,7 +54,10 @@ void Detokenizer::restart() {
 std::string Detokenizer::append(int32_t id) {
   const uint8_t flags = tokenizer_.impl_->flags(id);
   if ((flags & ffi::kStrataPieceHasToken) == 0) return {};
-  if (options_.skip_special && (flags & ffi::kStrataPieceSpecial) != 0) return {};
+  const bool special = (flags & ffi::kStrataPieceSpecial) != 0;
+  if (special && options_.skip_special &&
+      std::ranges::find(options_.shown, id) == options_.shown.end())
+    return {};
   switch (tokenizer_.impl_->pieces.kind) {
     case ffi::kStrataPieceBytes:
       return append_bytes(tokenizer_.impl_->piece(id));

@@ -20,6 +20,8 @@ struct DetokenizerOptions {
   /// The ids follow text that was shown already (a prompt being completed): the first token keeps
   /// the leading space that decode() of the ids alone would strip.
   bool continues = false;
+  /// Special tokens that are not left out.
+  std::vector<int32_t> shown = {};
 };
 
 class Detokenizer {

@@ -76,6 +76,9 @@ TEST(Detokenizer, LeavesSpecialTokensOutIfAsked) {
   EXPECT_EQ(hide.append(302), "<tool>");
   EXPECT_EQ(hide.append(-5), "");
   EXPECT_EQ(hide.append(99'999), "");
+  Detokenizer marks(tokenizer, {.shown = {301}});
+  EXPECT_EQ(marks.append(301), "<|im_end|>");
+  EXPECT_EQ(marks.append(300), "");
 }
 
 TEST(Detokenizer, ACopyIsAFork) {

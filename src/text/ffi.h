@@ -116,6 +116,7 @@ enum StrataGrammarKind : int32_t {
   kStrataGrammarRegex = 2,
   kStrataGrammarChoice = 3,  // a JSON list of texts
   kStrataGrammarLark = 4,
+  kStrataGrammarLarkWithSchemas = 5,  // {"lark": rules, "schemas": [[name for errors, schema]]}
 };
 
 /// None of these keeps a pointer to what it was made from.

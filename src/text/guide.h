@@ -20,11 +20,13 @@ struct StrataGuide;
 }
 
 enum class GrammarKind {
-  kJsonSchema,  // the source is the schema
-  kJsonObject,  // any JSON object; no source
-  kRegex,       // the whole text matches
-  kChoice,      // one of a JSON list of texts
-  kLark,        // a grammar as llguidance's dialect of Lark
+  kJsonSchema,       // the source is the schema
+  kJsonObject,       // any JSON object; no source
+  kRegex,            // the whole text matches
+  kChoice,           // one of a JSON list of texts
+  kLark,             // a grammar as llguidance's dialect of Lark
+  kLarkWithSchemas,  // {"lark": such a grammar, "schemas": [[name in errors, schema], ...]}; its
+                     // rules call the schemas schema_0, schema_1, ...
 };
 
 /// Compiled and immutable; copies share it. May be used on many threads at once.

@@ -15,11 +15,19 @@ pub enum Kind {
     Regex,
     Choice,
     Lark,
+    LarkWithSchemas,
 }
 
 impl Kind {
     pub fn from_number(number: i32) -> Option<Kind> {
-        let all = [Kind::JsonSchema, Kind::JsonObject, Kind::Regex, Kind::Choice, Kind::Lark];
+        let all = [
+            Kind::JsonSchema,
+            Kind::JsonObject,
+            Kind::Regex,
+            Kind::Choice,
+            Kind::Lark,
+            Kind::LarkWithSchemas,
+        ];
         usize::try_from(number).ok().and_then(|index| all.get(index).copied())
     }
 }
@@ -27,6 +35,7 @@ impl Kind {
 const MAX_REGEX_BYTES: usize = 16 << 10;
 const MAX_LARK_BYTES: usize = 64 << 10;
 const MAX_LARK_NESTING: usize = 64;
+const MAX_SCHEMAS_BYTES: usize = 256 << 10;
 const MAX_CHOICES: usize = 1024;
 const MAX_CHOICE_BYTES: usize = 64 << 10;
 
@@ -41,16 +50,21 @@ pub fn grammar(kind: Kind, source: &str) -> Result<TopLevelGrammar, Failure> {
         Kind::Regex => of_regex(source),
         Kind::Choice => of_choices(source),
         Kind::Lark => of_lark(source),
+        Kind::LarkWithSchemas => of_lark_with_schemas(source),
     }
 }
 
-fn of_schema(mut schema: Value) -> TopLevelGrammar {
+fn of_schema(schema: Value) -> TopLevelGrammar {
+    TopLevelGrammar::from_json_schema(with_blanks(schema))
+}
+
+fn with_blanks(mut schema: Value) -> Value {
     let options = JsonCompileOptions {
         whitespace_pattern: Some(BLANKS.to_string()),
         ..JsonCompileOptions::default()
     };
     options.apply_to(&mut schema);
-    TopLevelGrammar::from_json_schema(schema)
+    schema
 }
 
 fn of_regex(regex: &str) -> Result<TopLevelGrammar, Failure> {
@@ -100,6 +114,26 @@ fn of_lark(source: &str) -> Result<TopLevelGrammar, Failure> {
         return Err(Failure::new(Code::ResourceLimit, message));
     }
     Ok(TopLevelGrammar::from_lark(source.to_string()))
+}
+
+/// Rules in Lark, and under "schemas" pairs of a name for errors and a schema, which the rules call `schema_0` and so on.
+/// The schemas are held to what schemas alone are held to.
+fn of_lark_with_schemas(source: &str) -> Result<TopLevelGrammar, Failure> {
+    let parts: Value = serde_json::from_str(source)
+        .map_err(|_| Failure::argument("it must be an object with rules and schemas"))?;
+    let mut lark = parts["lark"].as_str().unwrap_or_default().to_string();
+    check_bytes(lark.len(), MAX_LARK_BYTES)?;
+    let mut bytes = 0;
+    for (index, pair) in parts["schemas"].as_array().into_iter().flatten().enumerate() {
+        let name = pair[0].as_str().unwrap_or_default();
+        let text = pair[1].to_string();
+        bytes += text.len();
+        check_bytes(bytes, MAX_SCHEMAS_BYTES)?;
+        let checked = schema::parse(&text)
+            .map_err(|e| Failure::new(e.code, format!("{name}: {}", e.message)))?;
+        lark.push_str(&format!("schema_{index}: %json {}\n", with_blanks(checked)));
+    }
+    Ok(TopLevelGrammar::from_lark(lark))
 }
 
 fn check_bytes(bytes: usize, most: usize) -> Result<(), Failure> {

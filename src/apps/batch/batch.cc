@@ -85,8 +85,10 @@ class BatchRun {
                .field_defaults = &args.sampling,
                .name = args.session.model,
                .any_name = true,
-               .max_model_len = session.engine->config().max_model_len},
+               .max_model_len = session.engine->config().max_model_len,
+               .dialog = frontend::resolve_dialog(args.dialog, session.codec)},
         progress_(env, reader_.file_bytes()) {
+    frontend::log_dialog(model_.dialog);
     const int64_t limit = session.engine->text().limit();
     if (limit > 0) most_held_ = std::min(most_held_, static_cast<size_t>(limit / 4));
   }
@@ -317,6 +319,7 @@ Result<BatchArgs> make_batch_args(const std::string& model, const FieldValues& v
   args.output = values.text("output");
   args.input_order = values.text("order") == "input";
   args.resume = values.is_on("resume");
+  args.dialog = frontend::dialog_choice(values);
   return args;
 }
 

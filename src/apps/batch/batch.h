@@ -9,6 +9,7 @@
 #include "base/env.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "frontend/tools/dialog.h"
 
 namespace strata::apps {
 
@@ -19,6 +20,7 @@ struct BatchArgs {
   std::string output;
   bool input_order = true;
   bool resume = false;
+  frontend::DialogChoice dialog = {};
 };
 
 FieldList batch_fields();

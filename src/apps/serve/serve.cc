@@ -166,7 +166,9 @@ class Serving {
               .name = args_.names.front(),
               .aliases = args_.names,
               .max_model_len = session_->engine->config().max_model_len,
-              .streams = true};
+              .streams = true,
+              .dialog = frontend::resolve_dialog(args_.dialog, session_->codec)};
+    frontend::log_dialog(model_.dialog);
     door_.emplace(env_, *session_->engine, model_);
     door_->set_stall_limit(args_.stall_timeout);
     served_.emplace(server::Served{*door_, *session_->engine, model_});
@@ -212,6 +214,7 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   args.http.keys = TRY(read_keys(env, values));
   args.http.allowed_hosts = split(values.text("allowed-hosts"), ',');
   args.http.allowed_origins = split(values.text("allowed-origins"), ',');
+  args.dialog = frontend::dialog_choice(values);
   args.names = split(values.text("served-model-name"), ',');
   if (args.names.empty()) args.names = {model};
   args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(

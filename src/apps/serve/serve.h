@@ -10,6 +10,7 @@
 #include "base/config_fields.h"
 #include "base/env.h"
 #include "base/status.h"
+#include "frontend/tools/dialog.h"
 #include "server/access_log.h"
 #include "server/http_server.h"
 
@@ -19,6 +20,7 @@ struct ServeArgs {
   SessionArgs session;
   server::HttpConfig http;
   std::vector<std::string> names;  // of the model
+  frontend::DialogChoice dialog;
   server::LogFormat log_format = server::LogFormat::kText;
   std::chrono::milliseconds shutdown_timeout{};
   std::chrono::milliseconds stall_timeout{};
