@@ -196,7 +196,7 @@ TEST(CallGrammar, LlamaCallsOnce) {
   const Demanded any("llama3-json", kRequired);
   EXPECT_TRUE(any.allows_text(R"({"name": "f", "parameters": {"x": 1}})"));
   EXPECT_FALSE(
-      any.allows_text(R"({"name": "f", "parameters": {"x": 1}}; {"name": "g", "parameters": {}})"));
+      any.allows_text(R"({"name": "f", "parameters": {"x": 1}}{"name": "g", "parameters": {}})"));
 }
 
 TEST(CallGrammar, MarksThatAreSpecialTokensStandForThemselves) {
@@ -285,6 +285,13 @@ TEST(Dialog, RealTemplatesTakeCallsAndResults) {
     EXPECT_TRUE(prompt.contains(R"({"x": 1})")) << real.file << ": " << prompt;
     EXPECT_TRUE(prompt.contains("two")) << real.file;
   }
+}
+
+TEST(Dialog, SimilarFamiliesAreNoneOfOurs) {
+  const std::string similar = "{{ tools }}<tool_call>\n<function=f></function>\n</tool_call>";
+  const Dialog found = resolve_dialog({}, codec_of(similar));
+  EXPECT_EQ(name_of(found.tools), "none");
+  EXPECT_TRUE(found.tools_reason.contains("not known"));
 }
 
 TEST(Dialog, ChoicesAreTheRows) {
