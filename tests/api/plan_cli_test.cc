@@ -144,7 +144,7 @@ TEST_F(PlanCli, CeilingsThatCannotBeAreRefusedWithOnesThatCan) {
   const std::string far = refusal({"pebble", "--memory", "40MiB", "--weights-on", "disk"}, 71);
   // What does by a little: other settings do as well. The program's own share differs by build.
   const int does = std::stoi(far.substr(far.find("--memory ", far.find('(')) + 9));
-  const std::string little = std::to_string(does - 5) + "MiB";
+  const std::string little = std::to_string(does - 8) + "MiB";
   const std::string near = refusal({"pebble", "--memory", little, "--weights-on", "disk"}, 71);
   for (const std::string& below : {far, near}) {
     const size_t at = below.find("--memory ", below.find('(')) + 9;

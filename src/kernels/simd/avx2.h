@@ -9,6 +9,29 @@
 
 namespace strata::kernels::simd {
 
+// A table of each unit that includes this: wide units share nothing (tests/tidy).
+namespace {
+
+/// For each set of eight lanes their numbers, a byte each, lowest first.
+struct LaneOrder {
+  uint64_t lanes[256];
+};
+
+constexpr LaneOrder make_lane_order() {
+  LaneOrder made{};
+  for (unsigned set = 0; set < 256; set++) {
+    int place = 0;
+    for (uint64_t lane = 0; lane < 8; lane++) {
+      if ((set >> lane & 1) != 0) made.lanes[set] |= lane << (8 * place++);
+    }
+  }
+  return made;
+}
+
+constexpr LaneOrder kLaneOrder = make_lane_order();
+
+}  // namespace
+
 struct Avx2 {
   struct F {
     __m256 lo, hi;
@@ -238,23 +261,8 @@ struct Avx2 {
   }
 
  private:
-  // For each set of eight lanes their numbers, a byte each, lowest first.
-  struct Order {
-    uint64_t lanes[256];
-  };
-  static constexpr Order make_order() {
-    Order made{};
-    for (unsigned set = 0; set < 256; set++) {
-      int place = 0;
-      for (uint64_t lane = 0; lane < 8; lane++) {
-        if ((set >> lane & 1) != 0) made.lanes[set] |= lane << (8 * place++);
-      }
-    }
-    return made;
-  }
   STRATA_KERNEL_INLINE static __m256i pack_half(__m256i v, unsigned set) {
-    static constexpr Order kOrder = make_order();
-    const __m128i lanes = _mm_cvtsi64_si128(static_cast<int64_t>(kOrder.lanes[set]));
+    const __m128i lanes = _mm_cvtsi64_si128(static_cast<int64_t>(kLaneOrder.lanes[set]));
     return _mm256_permutevar8x32_epi32(v, _mm256_cvtepu8_epi32(lanes));
   }
   STRATA_KERNEL_INLINE static unsigned bits_of(__m256 m) {
