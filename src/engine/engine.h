@@ -2,6 +2,7 @@
 // schedules, dispatches, commits, publishes. Text goes through it and is made in sampling.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -103,7 +104,8 @@ class Engine {
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }
-  /// Requests that have not started.
+  /// Requests that have not started. From any thread: whoever has heard of a request's start or end
+  /// no longer finds it here.
   int64_t queued() const { return queued_; }
   EngineStats stats() const;
   /// Where another thread may ask for stats(); steps answer.
@@ -161,7 +163,7 @@ class Engine {
   std::map<sched::SequenceId, Answer> answers_;  // under way
   ChainKey chain_key_ = ChainKey::random();
   int64_t last_request_ = 0;
-  int64_t queued_ = 0;  // requests that have not started
+  std::atomic<int64_t> queued_ = 0;  // requests that have not started
 };
 
 }  // namespace strata::engine

@@ -30,14 +30,14 @@ Result<void> EngineDoor::submit(std::shared_ptr<Generation> generation) {
   {
     const std::lock_guard lock(mutex_);
     if (inbox_.closed) return fail(Code::kUnavailable, "the server is ending");
-    const int64_t room = most_waiting_ - waiting_;
+    const int64_t room = most_waiting_ - arriving_ - engine_.queued();
     // More than may ever wait is the engine's to refuse, for good.
     if (generation->prompts() > room && generation->prompts() <= most_waiting_) {
       return fail(Code::kBusy, "too many requests are waiting",
                   fmt::format("{} more", generation->prompts()), fmt::format("at most {}", room),
                   "try again later");
     }
-    waiting_ += generation->prompts();
+    arriving_ += generation->prompts();
     inbox_.arrivals.push_back(std::move(generation));
   }
   changed_.notify_one();
@@ -85,8 +85,6 @@ void EngineDoor::wake() {
 
 EngineDoor::Inbox EngineDoor::wait_for_work() {
   std::unique_lock lock(mutex_);
-  waiting_ = engine_.queued();
-  for (const auto& generation : inbox_.arrivals) waiting_ += generation->prompts();
   if (running_.empty()) {
     beat_ns_.store(kAsleep, std::memory_order_relaxed);
     changed_.wait(lock, [this] { return !inbox_.empty() || inbox_.closed || woken_; });
@@ -117,6 +115,10 @@ void EngineDoor::run() {
 
 void EngineDoor::start(const std::shared_ptr<Generation>& generation) {
   const auto started = generation->start(engine_, model_);
+  {
+    const std::lock_guard lock(mutex_);
+    arriving_ -= generation->prompts();
+  }
   if (started) {
     running_.push_back(generation);
   } else {

@@ -79,7 +79,7 @@ class EngineDoor {
   std::mutex mutex_;
   std::condition_variable changed_;
   Inbox inbox_;
-  int64_t waiting_ = 0;  // prompts in the inbox, and in the engine as of its last step
+  int64_t arriving_ = 0;  // prompts that the engine has yet to be given
   bool woken_ = false;
 };
 

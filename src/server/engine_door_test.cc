@@ -147,6 +147,33 @@ TEST_F(SmallDoorTest, RefusesWhatCannotWaitAndTakesItLater) {
   EXPECT_FALSE(third.error);
 }
 
+class OnePlaceDoorTest : public EngineDoorTest {
+ protected:
+  OnePlaceDoorTest()
+      : EngineDoorTest({.threads = 1, .max_num_seqs = 1, .max_queued_requests = 1}) {}
+};
+
+// Whoever asks one question after the other is never told to come later.
+TEST_F(OnePlaceDoorTest, HasRoomAgainOnceAnAnswerIsHeard) {
+  for (const bool stream : {false, true}) {
+    Asked second(asked(2, 1, stream));
+    std::atomic<bool> heard = false;
+    std::optional<Result<void>> again;
+    std::shared_ptr<Generation> first;
+    first = std::make_shared<Generation>(asked(1, 1, stream), [&] {
+      if (!first->take().done) return;
+      again = door_.submit(second.generation);
+      heard = true;
+      heard.notify_all();
+    });
+    EXPECT_TRUE(door_.submit(first));
+    if (!loop_.joinable()) run();
+    heard.wait(false);
+    ASSERT_TRUE(again && *again) << again->error().message();
+    second.wait();
+  }
+}
+
 TEST_F(EngineDoorTest, EndsWhatRunsOnceItIsClosed) {
   run();
   Asked short_one(asked(1, 6, true)), late(asked(2, 6, true));

@@ -77,7 +77,7 @@ TEST_F(BenchServeCli, SendsAtARateFromTablesAndDatasets) {
 TEST_F(BenchServeCli, CountsErrorsByKind) {
   start_server({"--max-num-seqs", "1", "--max-queued-requests", "1"});
   const Done full = bench({"--requests", "40", "--concurrency", "20", "--output-tokens", "40"});
-  EXPECT_EQ(full.exit_code, 0) << full.errors;
+  ASSERT_EQ(full.exit_code, 0) << full.errors;
   const Json run = report();
   EXPECT_GT(run["completed"], 0);
   EXPECT_GT(run["errors"]["http 429"], 0);
@@ -87,7 +87,7 @@ TEST_F(BenchServeCli, CountsErrorsByKind) {
   std::ofstream(file("rows.jsonl")) << R"({"prompt": "a", "top_p": 7})" << "\n";
   const Done wrong =
       bench({"--requests", "2", "--concurrency", "1", "--dataset", file("rows.jsonl")});
-  EXPECT_EQ(wrong.exit_code, 69);
+  ASSERT_EQ(wrong.exit_code, 69) << wrong.errors;
   EXPECT_EQ(report()["errors"]["http 400"], 2);
   EXPECT_TRUE(wrong.out.contains("top_p"));
 
@@ -109,7 +109,7 @@ TEST_F(BenchServeCli, ShowsWhatThereIsAfterCtrlC) {
   }
   kill(child, SIGINT);
   const Done done = finish(child);
-  EXPECT_EQ(done.exit_code, 130);
+  ASSERT_EQ(done.exit_code, 130) << done.errors;
   const Json run = report();
   EXPECT_EQ(run["interrupted"], true);
   EXPECT_GT(run["completed"], 0);
