@@ -84,6 +84,11 @@ void fill_pairs(ComputePool& pool, std::span<std::byte> memory) {
   });
 }
 
+MachinePeaks mean_of(const MachinePeaks& a, const MachinePeaks& b) {
+  return {(a.read_bytes_per_s + b.read_bytes_per_s) / 2,
+          (a.product_ops_per_s + b.product_ops_per_s) / 2, a.product_unit};
+}
+
 Result<PeakProbe> PeakProbe::create(device::Device& device, ComputePool& pool, int64_t bytes,
                                     kernels::Isa isa) {
   device::Buffer memory = TRY(device.allocate(bytes));

@@ -37,6 +37,9 @@ struct MachinePeaks {
   std::string product_unit;
 };
 
+/// For what ran between two measurements.
+MachinePeaks mean_of(const MachinePeaks& a, const MachinePeaks& b);
+
 /// Probes this machine's peaks with the threads of a pool, as often as asked: rates drift on shared
 /// machines, so a benchmark probes again beside each of its own figures. Owns the memory that
 /// bandwidth is measured on: far larger than any cache, on huge pages, written once. `device` and

@@ -148,11 +148,6 @@ Result<void> check_cases(const std::string& cases) {
   return {};
 }
 
-MachinePeaks between(const MachinePeaks& a, const MachinePeaks& b) {
-  return {(a.read_bytes_per_s + b.read_bytes_per_s) / 2,
-          (a.product_ops_per_s + b.product_ops_per_s) / 2, a.product_unit};
-}
-
 Result<CaseReport> measure(const Case& what, CaseRunner& runner, const PeakProbe& probe,
                            int repeats) {
   CaseReport report{what, {}};
@@ -162,7 +157,7 @@ Result<CaseReport> measure(const Case& what, CaseRunner& runner, const PeakProbe
     fmt::print(stderr, "{} {}/{}\n", what.name, repeat + 1, repeats);
     Run run = TRY(runner.run(what, 1000 * static_cast<uint64_t>(repeat + 2)));
     const MachinePeaks after = probe.measure(1);
-    run.peaks = between(before, after);
+    run.peaks = mean_of(before, after);
     before = after;
     report.runs.push_back(run);
   }

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <numbers>
 #include <optional>
-#include <random>
 #include <utility>
 
 namespace strata::apps {
@@ -14,6 +15,8 @@ namespace {
 
 constexpr uint64_t kMaxFileBytes = 64 << 20;
 constexpr int64_t kMostTokens = 1 << 24;
+constexpr double kLeastDrawn = 4, kMostDrawn = 2048;
+constexpr std::string_view kLognormal = "lognormal:";
 
 std::optional<int64_t> length_of(std::string_view text) {
   int64_t length = 0;
@@ -33,10 +36,18 @@ Result<sched::ModelRequest> read_row(std::string_view row, const std::string& wh
               "two numbers of tokens >= 1 with a comma between");
 }
 
-int64_t draw(std::mt19937_64& generator, LengthRange range) {
-  const auto span = static_cast<uint64_t>(range.most - range.least + 1);
-  // The remainder's bias is below 2^-40; a distribution of the library would differ by library.
-  return range.least + static_cast<int64_t>(generator() % span);
+std::optional<double> number_of(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
+  return value;
+}
+
+std::optional<LengthSpec::Lognormal> lognormal_of(std::string_view text) {
+  const size_t colon = std::min(text.find(':'), text.size() - 1);
+  const auto mean = number_of(text.substr(0, colon)), sigma = number_of(text.substr(colon + 1));
+  if (!mean || !sigma || *mean < 1 || *mean > 1e6 || *sigma < 0 || *sigma > 10) return {};
+  return LengthSpec::Lognormal{*mean, *sigma};
 }
 
 }  // namespace
@@ -66,22 +77,62 @@ Result<std::vector<sched::ModelRequest>> read_lengths(Env& env, const std::strin
               fmt::format("{} or more", requests), "lower --requests");
 }
 
-Result<LengthRange> parse_length_range(const std::string& flag, std::string_view text) {
+Result<LengthSpec> parse_length_spec(const std::string& flag, std::string_view text) {
+  if (text.starts_with(kLognormal)) {
+    const auto lognormal = lognormal_of(text.substr(kLognormal.size()));
+    if (lognormal) return LengthSpec{.lognormal = lognormal};
+    return fail(Code::kInvalidArgument, flag, fmt::format("\"{}\"", text), "lognormal:MEAN:SIGMA");
+  }
   const size_t colon = text.find(':');
   const auto least = length_of(text.substr(0, colon));
   const auto most = colon == std::string_view::npos ? least : length_of(text.substr(colon + 1));
-  if (least && most && *least <= *most) return LengthRange{*least, *most};
+  if (least && most && *least <= *most) return LengthSpec{.least = *least, .most = *most};
   return fail(Code::kInvalidArgument, flag, std::string(text),
-              "two numbers of tokens like 32:512, or one");
+              "two numbers of tokens like 32:512, one, or lognormal:MEAN:SIGMA");
 }
 
-std::vector<sched::ModelRequest> draw_lengths(int64_t requests, LengthRange prompt,
-                                              LengthRange answer, uint64_t seed) {
-  std::mt19937_64 generator(seed);
+double LoadRandom::uniform() { return (static_cast<double>(next() >> 11) + 0.5) * 0x1p-53; }
+
+double LoadRandom::normal() {
+  const double radius = std::sqrt(-2 * std::log(uniform()));
+  return radius * std::cos(2 * std::numbers::pi * uniform());
+}
+
+// Marsaglia and Tsang, A simple method for generating gamma variables; a shape below 1 by that of
+// one above it.
+double LoadRandom::gamma(double shape) {
+  if (shape < 1) {
+    const double above = gamma(shape + 1) * (shape + 1);
+    return above * std::pow(uniform(), 1 / shape) / shape;
+  }
+  const double d = shape - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  for (;;) {
+    const double x = normal(), v = std::pow(1 + c * x, 3);
+    if (v > 0 && std::log(uniform()) < x * x / 2 + d - d * v + d * std::log(v)) {
+      return d * v / shape;
+    }
+  }
+}
+
+int64_t LoadRandom::length(const LengthSpec& spec) {
+  if (!spec.lognormal) {
+    // The remainder's bias is below 2^-39.
+    return spec.least +
+           static_cast<int64_t>(next() % static_cast<uint64_t>(spec.most - spec.least + 1));
+  }
+  // The mean of a lognormal is exp(mu + sigma^2 / 2).
+  const auto [mean, sigma] = *spec.lognormal;
+  const double mu = std::log(mean) - sigma * sigma / 2;
+  return std::llround(std::clamp(std::exp(mu + sigma * normal()), kLeastDrawn, kMostDrawn));
+}
+
+std::vector<sched::ModelRequest> draw_lengths(int64_t requests, const LengthSpec& prompt,
+                                              const LengthSpec& answer, uint64_t seed) {
+  LoadRandom random(seed);
   std::vector<sched::ModelRequest> drawn;
   for (int64_t i = 0; i < requests; i++) {
-    const int64_t prompt_tokens = draw(generator, prompt);
-    drawn.push_back({.prompt_tokens = prompt_tokens, .max_tokens = draw(generator, answer)});
+    const int64_t prompt_tokens = random.length(prompt);
+    drawn.push_back({.prompt_tokens = prompt_tokens, .max_tokens = random.length(answer)});
   }
   return drawn;
 }

@@ -49,26 +49,26 @@ TEST_F(ReadLengths, RefusesTooLongAndTooFew) {
   EXPECT_NE(fewer.error().message().find("--requests"), std::string::npos);
 }
 
-TEST(LengthRange, TakesTwoNumbersOrOne) {
-  const auto two = parse_length_range("--input-len", "32:512");
+TEST(LengthSpec, TakesTwoNumbersOrOne) {
+  const auto two = parse_length_spec("--prompt-tokens", "32:512");
   ASSERT_TRUE(two.has_value());
   EXPECT_EQ(two->least, 32);
   EXPECT_EQ(two->most, 512);
-  const auto one = parse_length_range("--input-len", "7");
+  const auto one = parse_length_spec("--prompt-tokens", "7");
   ASSERT_TRUE(one.has_value());
   EXPECT_EQ(one->least, 7);
   EXPECT_EQ(one->most, 7);
   for (const char* text : {"", ":", "5:", ":5", "6:5", "0:5", "a:b", "1:2:3", "5:99999999"}) {
-    const auto bad = parse_length_range("--input-len", text);
+    const auto bad = parse_length_spec("--prompt-tokens", text);
     ASSERT_FALSE(bad.has_value()) << text;
-    EXPECT_NE(bad.error().message().find("--input-len"), std::string::npos);
+    EXPECT_NE(bad.error().message().find("--prompt-tokens"), std::string::npos);
   }
 }
 
 TEST(DrawLengths, StaysInsideReachesBothEndsAndRepeats) {
-  const auto drawn = draw_lengths(2000, {32, 40}, {1, 3}, 7);
-  const auto again = draw_lengths(2000, {32, 40}, {1, 3}, 7);
-  const auto other = draw_lengths(2000, {32, 40}, {1, 3}, 8);
+  const auto drawn = draw_lengths(2000, {.least = 32, .most = 40}, {.least = 1, .most = 3}, 7);
+  const auto again = draw_lengths(2000, {.least = 32, .most = 40}, {.least = 1, .most = 3}, 7);
+  const auto other = draw_lengths(2000, {.least = 32, .most = 40}, {.least = 1, .most = 3}, 8);
   const auto [least, most] = std::ranges::minmax(drawn, {}, &sched::ModelRequest::prompt_tokens);
   EXPECT_EQ(least.prompt_tokens, 32);
   EXPECT_EQ(most.prompt_tokens, 40);

@@ -32,14 +32,14 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = 1 << 20,
      .help = "how many are submitted, all before the first step"},
-    {.name = "input-len",
+    {.name = "prompt-tokens",
      .fallback = "32:512",
-     .unit = "A:B",
-     .help = "tokens of a prompt, drawn evenly from A to B; one number for a fixed length"},
-    {.name = "output-len",
+     .unit = "LENGTHS",
+     .help = "tokens of prompts: N, LEAST:MOST (uniform) or lognormal:MEAN:SIGMA"},
+    {.name = "output-tokens",
      .fallback = "16:256",
-     .unit = "A:B",
-     .help = "tokens of an answer, drawn likewise"},
+     .unit = "LENGTHS",
+     .help = "tokens of answers, as --prompt-tokens"},
     {.name = "lengths",
      .unit = "FILE",
      .help = "rows of prompt tokens, a comma, answer tokens, instead of drawn lengths"},
@@ -243,14 +243,9 @@ Result<std::vector<sched::ModelRequest>> lengths_of(Env& env, const BenchThrough
     return read_lengths(env, args.lengths, args.requests,
                         args.engine.max_model_len.value_or(kLongest));
   }
-  const LengthRange prompt = TRY(parse_length_range("--input-len", args.input_len));
-  const LengthRange answer = TRY(parse_length_range("--output-len", args.output_len));
+  const LengthSpec prompt = TRY(parse_length_spec("--prompt-tokens", args.prompt_tokens));
+  const LengthSpec answer = TRY(parse_length_spec("--output-tokens", args.output_tokens));
   return draw_lengths(args.requests, prompt, answer, static_cast<uint64_t>(args.seed));
-}
-
-MachinePeaks between(const MachinePeaks& a, const MachinePeaks& b) {
-  return {(a.read_bytes_per_s + b.read_bytes_per_s) / 2,
-          (a.product_ops_per_s + b.product_ops_per_s) / 2, a.product_unit};
 }
 
 }  // namespace
@@ -265,8 +260,8 @@ Result<BenchThroughputArgs> make_bench_throughput_args(const std::string& model,
                              .requests = *values.integer("requests"),
                              .seed = *values.integer("seed"),
                              .lengths = values.text("lengths"),
-                             .input_len = values.text("input-len"),
-                             .output_len = values.text("output-len"),
+                             .prompt_tokens = values.text("prompt-tokens"),
+                             .output_tokens = values.text("output-tokens"),
                              .json = values.is_on("json")};
 }
 
@@ -292,7 +287,7 @@ Result<void> run_bench_throughput(Env& env, const BenchThroughputArgs& args) {
       token_work(opened->spec(), opened->plan(), engine->worker().model().kv_layout());
   const MachinePeaks before = probe.measure(3);
   Report report = TRY(Runner(env, *engine, token).run(requests, static_cast<uint64_t>(args.seed)));
-  report.peaks = between(before, probe.measure(3));
+  report.peaks = mean_of(before, probe.measure(3));
   if (args.json) {
     fmt::print("{}\n", to_json(report, facts, config).dump(2));
   } else {

@@ -18,9 +18,9 @@ struct BenchThroughputArgs {
   engine::EngineConfig engine;
   int64_t requests = 0;
   int64_t seed = 0;
-  std::string lengths;     // a table (apps/bench/lengths.h); empty: drawn from the two ranges
-  std::string input_len;   // tokens, "least:most"
-  std::string output_len;  // ditto
+  std::string lengths;        // a table (apps/bench/lengths.h); empty: drawn by the two
+  std::string prompt_tokens;  // a LengthSpec
+  std::string output_tokens;  // ditto
   bool json = false;
 };
 

@@ -256,9 +256,9 @@ std::string_view name_of(const auto* row) { return row == nullptr ? "none" : row
 
 TEST(Dialog, RealTemplatesFindTheirRows) {
   for (const Real& real : kReal) {
-    const auto text =
-        text::read_file(text::shared_path("chat-templates/" + std::string(real.file)));
-    REQUIRE_OR_SKIP(text.has_value(), "the shared test data is absent");
+    const std::string path = text::shared_path("chat-templates/" + std::string(real.file));
+    const auto text = text::read_file(path);
+    REQUIRE_OR_SKIP(text.has_value(), "no shared test data at " + path);
     const Dialog found = resolve_dialog({}, codec_of(*text));
     EXPECT_EQ(name_of(found.tools), real.tools) << real.file << ": " << found.tools_reason;
     EXPECT_EQ(name_of(found.reasoning), real.reasoning) << real.file;
@@ -275,9 +275,9 @@ TEST(Dialog, RealTemplatesTakeCallsAndResults) {
         {"x": {"type": "integer", "description": "x"}}}}}]})";
   for (const Real& real : kReal) {
     if (real.tools == "none") continue;
-    const auto text =
-        text::read_file(text::shared_path("chat-templates/" + std::string(real.file)));
-    REQUIRE_OR_SKIP(text.has_value(), "the shared test data is absent");
+    const std::string path = text::shared_path("chat-templates/" + std::string(real.file));
+    const auto text = text::read_file(path);
+    REQUIRE_OR_SKIP(text.has_value(), "no shared test data at " + path);
     const TextCodec by = codec_of(*text);
     const auto made = read_chat_body(parse_json(body, "test").value(), by, resolve_dialog({}, by));
     ASSERT_TRUE(made) << real.file << ": " << made.error().message();

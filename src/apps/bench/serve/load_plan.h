@@ -4,9 +4,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "apps/bench/lengths.h"
@@ -15,34 +13,6 @@
 #include "base/status.h"
 
 namespace strata::apps {
-
-/// A number of tokens, drawn: "128", "64:256" (uniform) or "lognormal:MEAN:SIGMA" (cut to 4..2048,
-/// as bench/sharegpt_like.csv is).
-struct LengthSpec {
-  struct Lognormal {
-    double mean = 0;
-    double sigma = 0;
-  };
-  LengthRange range = {};
-  std::optional<Lognormal> lognormal = {};  // instead of the range
-};
-Result<LengthSpec> parse_length_spec(const std::string& flag, std::string_view text);
-
-/// Numbers that are the same with every library.
-class LoadRandom {
- public:
-  explicit LoadRandom(uint64_t seed) : generator_(seed) {}
-  uint64_t next() { return generator_(); }
-  /// Of (0, 1).
-  double uniform();
-  double normal();
-  /// With mean 1.
-  double gamma(double shape);
-  int64_t length(const LengthSpec& spec);
-
- private:
-  std::mt19937_64 generator_;
-};
 
 struct LoadPlanArgs {
   int64_t requests = 0;
