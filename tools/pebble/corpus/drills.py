@@ -55,17 +55,22 @@ def count_drill(rand: Rand, length: int | None) -> Example:
 
 
 def crowd_drill(rand: Rand, length: int | None) -> Example:
-    """Many people, each with the same few relations, asked about in both directions."""
+    """Many people, each with the same few relations, asked about in both directions, or only who it was.
+
+    Whose value it is takes most to learn: the name stands before the value and must be found from behind.
+    """
     world = World(rand)
-    world.add_people(rand.between(5, 14))
-    relations = rand.sample(RELATIONS, rand.between(1, 4))
+    world.add_people(rand.between(3, 14))
+    only_who = rand.chance(0.6)
+    relations = rand.sample([relation for relation in RELATIONS if "who" in relation.asks or not only_who], rand.between(1, 4))
     for name in world.people:
         for relation in relations:
             if rand.chance(0.7):
                 world.fact(name, relation)
     if not world.facts:
-        world = story.small_world(rand, 6, 8)
+        world, only_who = story.small_world(rand, 6, 8), False
     told = story.tell(world, story.sentences(world, story.shuffled_facts(world), rand.pick((0.0, 0.0, 0.2))))
-    pairs = rand.shuffled(kinds_story.pairs_of(world.facts, rand))[: rand.between(8, 24)]
-    questions = [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in pairs]
+    asked = [(fact, ask) for fact in world.facts for ask in fact.asks() if ask == "who" or not only_who]
+    asked = rand.shuffled(asked)[: rand.between(8, 24)]
+    questions = [Turn(fact.question(ask, rand), fact.answers[ask]) for fact, ask in asked]
     return example("crowd_drill", rand, kinds_story.story_turns(rand, told.text, questions))

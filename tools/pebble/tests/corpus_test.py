@@ -22,8 +22,8 @@ from corpus.bank import BANKS, WORDS  # noqa: E402
 from corpus.relations import UNKNOWN  # noqa: E402
 
 DIGESTS = {
-    (1, "train"): "87b857c5eb9848f21510c1c5b0d9d5ad83eb9549a1e9526d4b6b8a08de4b03db",
-    (2, "heldout"): "10ee1ab99e89b1579024716797fb2e1f16da76a6e7a6a810e89a5634ef5b0ec8",
+    (1, "train"): "f96f86376102d4cf8f0c0efd1541995cee0cbea8e17d348815e73d4b38657d81",
+    (2, "heldout"): "625924b37c5243e350b268be9b5f65c63f2eaa782def9b43aa56d59446c1440d",
 }
 WORD = re.compile(r"[A-Za-z']+")
 
@@ -231,7 +231,7 @@ class Answers(unittest.TestCase):
                 if gold != kinds_story.HAVE_READ:
                     self.assertIn(core_of(gold).lower(), turns[0].lower())
                     asked_who += "? That " in gold
-        self.assertGreater(asked_who, 300)
+        self.assertGreater(asked_who, 700)
 
     def test_list(self):
         for example in both("list", 300):
