@@ -40,6 +40,16 @@ struct LogitSplit {
   float least = 0;   // of these the least; infinity without one
 };
 
+struct LogitDropArgs {
+  const float* keys = nullptr;  // f32 [n]; NaN is dropped
+  float* weights = nullptr;     // f32 [n]; 0 where the key is below the border's
+  int64_t n = 0;
+  float border = 0;       // its key
+  float next = 0;         // the least key that is above it
+  int64_t place = 0;      // its index: equal keys behind it are dropped too
+  float* sums = nullptr;  // f32 [ceil(n / kLogitBlock)]: of what stays, by the fixed tree
+};
+
 struct LogitsKernels {
   /// out[b] = the largest of x's b-th block of kLogitBlock. NaN is passed over, a block without a
   /// number gives -infinity, zeros and denormals come back as +0. out: f32 [ceil(n / kLogitBlock)].
@@ -55,6 +65,8 @@ struct LogitsKernels {
   void (*deviations)(const float* weights, int64_t n, double mean, float* keys) = nullptr;
   /// A range of keys, with ids and weights, out of a row.
   LogitSplit (*split)(const LogitSplitArgs& args) = nullptr;
+  /// What stays of a row keeps its place.
+  void (*drop)(const LogitDropArgs& args) = nullptr;
   /// tree(exp(x - max)), the sum under the log of log-softmax; NaN counts as +0.
   float (*sum_exp)(const float* x, int64_t n, float max) = nullptr;
 };

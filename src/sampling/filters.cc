@@ -52,6 +52,7 @@ class Filter {
   size_t list_candidates();
   void cut_typical_p();
   void keep(const float* keys, const Border& last);
+  void keep_in_place(const float* keys, const Border& last);
   size_t pack(const float* keys, size_t begin, size_t end, float low, size_t at);
   size_t index_at(double u) const;
 
@@ -211,8 +212,7 @@ void Filter::cut_typical_p() {
   const double mean = scratch_.passes->sum_products(weights, keys, count) / all;
   scratch_.passes->deviations(weights, count, mean, keys);
   const auto last = border_of_share(weighed(keys, all), params_.typical_p * all, scratch_);
-  // What weighs nothing leaves even so.
-  keep(keys, last.value_or(Border{std::numeric_limits<float>::lowest(), count_ - 1}));
+  if (last) keep_in_place(keys, *last);
 }
 
 // Leaves what is not behind `last` in the order of the keys.
@@ -223,6 +223,17 @@ void Filter::keep(const float* keys, const Border& last) {
   count_ = first + pack(keys, upto, count_, next_above(last.key), first);
   is_row_ = false;
   sum_groups();
+}
+
+// The same for the last filter, after which nobody counts what is left: cheaper than packing.
+void Filter::keep_in_place(const float* keys, const Border& last) {
+  scratch_.passes->drop({.keys = keys,
+                         .weights = scratch_.weights.data(),
+                         .n = static_cast<int64_t>(count_),
+                         .border = last.key,
+                         .next = next_above(last.key),
+                         .place = static_cast<int64_t>(last.place),
+                         .sums = scratch_.sums.data()});
 }
 
 // To `at` those of begin .. end whose key is at least `low`; returns how many.

@@ -78,10 +78,15 @@ void keep_typical(std::vector<Token>& tokens, const SamplingParams& params, floa
   const auto deviation = [&](const Token& t) {
     return static_cast<float>(std::abs(surprise(t) - sums[0] / total));
   };
-  std::erase_if(tokens, [](const Token& t) { return t.weight == 0; });
-  keep_share(tokens, params.typical_p * total, [&](const Token& a, const Token& b) {
+  std::vector<Token> kept = tokens;
+  std::erase_if(kept, [](const Token& t) { return t.weight == 0; });
+  keep_share(kept, params.typical_p * total, [&](const Token& a, const Token& b) {
     return std::pair(deviation(a), a.id) < std::pair(deviation(b), b.id);
   });
+  // The others keep their places.
+  for (Token& t : tokens) {
+    if (!std::ranges::binary_search(kept, t.id, {}, &Token::id)) t.weight = 0;
+  }
 }
 
 // By the book: sort all, cut, renormalise, draw in order of ids.

@@ -80,6 +80,13 @@ LogitSplit split(const LogitSplitArgs& a) {
   return made;
 }
 
+void drop(const LogitDropArgs& a) {
+  for (int64_t i = 0; i < a.n; i++) {
+    if (!(a.keys[i] >= (i <= a.place ? a.border : a.next))) a.weights[i] = 0;
+  }
+  block_sums(a.weights, a.n, a.sums);
+}
+
 float sum_exp(const float* x, int64_t n, float max) {
   float p[16] = {};
   for (int64_t i = 0; i < n; i++) p[i % 16] = p[i % 16] + weight(x[i] - max);
@@ -89,6 +96,6 @@ float sum_exp(const float* x, int64_t n, float max) {
 }  // namespace
 
 const LogitsKernels kLogitsScalar = {block_max,  weights, block_sums, sum_products,
-                                     deviations, split,   sum_exp};
+                                     deviations, split,   drop,       sum_exp};
 
 }  // namespace strata::kernels

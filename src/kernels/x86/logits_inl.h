@@ -168,9 +168,26 @@ LogitSplit logits_split(const LogitSplitArgs& a) {
 }
 
 template <class V>
+void logits_drop(const LogitDropArgs& a) {
+  const typename V::F border = V::broadcast(a.border), next = V::broadcast(a.next);
+  for (int64_t begin = 0; begin < a.n; begin += kLogitBlock) {
+    typename V::F sum = V::zero();
+    for (int64_t i = begin; i < begin + kLogitBlock && i < a.n; i += 16) {
+      const typename V::F key = logits_or<V>(a.keys + i, a.n - i, __builtin_nanf(""));
+      const typename V::F weight = logits_or<V>(a.weights + i, a.n - i, 0);
+      const typename V::F least = V::select(V::first(a.place + 1 - i), border, next);
+      const typename V::F kept = V::select(V::le(least, key), weight, V::zero());
+      store_logits<V>(a.weights + i, kept, a.n - i);
+      sum = V::add(sum, kept);
+    }
+    a.sums[begin / kLogitBlock] = V::reduce_tree(sum);
+  }
+}
+
+template <class V>
 constexpr LogitsKernels logits_kernels() {
   return {logits_block_max<V>,  logits_weights<V>, logits_block_sums<V>, logits_sum_products<V>,
-          logits_deviations<V>, logits_split<V>,   logits_sum_exp<V>};
+          logits_deviations<V>, logits_split<V>,   logits_drop<V>,       logits_sum_exp<V>};
 }
 
 }  // namespace
