@@ -27,7 +27,7 @@ MIX = {"story_qa": 150, "long_recall": 40, "list": 80, "arithmetic": 120, "sort"
        "count_drill": 30, "crowd_drill": 150}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
 LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (16_000_000, 1000, 40), (24_000_000, 1600, 90),
-           (46_000_000, 1600, 130), (67_000_000, 1600, 60))
+           (46_000_000, 1600, 130), (67_000_000, 1600, 60), (84_000_000, 1600, 100))
 # From this many tokens seen on: weight of noise to copy, beside the 1,000 above.
 COPIES = ((0, 300), (1_600_000, 40))
 CONTEXT_SHARE = 0.12  # of the tokens that no assistant wrote, this share is learned from, drawn anew for each document
