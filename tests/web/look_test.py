@@ -121,8 +121,12 @@ class Keys(browser.PageTest):
         self.send("Hello")
         self.button("Parameters").click()
         unnamed = self.page.evaluate(
-            """[...document.querySelectorAll('button, input, textarea, select, a')].filter((one) =>
-               !(one.ariaLabel || one.labels?.length || one.innerText.trim())).map((one) => one.outerHTML)"""
+            """() => {
+              const text = (one) => one.matches('button, a') && one.innerText.trim();
+              const named = (one) => one.ariaLabel || one.labels?.length || text(one);
+              const controls = [...document.querySelectorAll('button, input, textarea, select, a')];
+              return controls.filter((one) => !named(one)).map((one) => one.outerHTML);
+            }"""
         )
         self.assertEqual(unnamed, [])
 
@@ -133,7 +137,8 @@ class Phone(browser.PageTest):
     def test_nothing_is_wider_than_the_screen(self):
         self.answer_with(browser.chunks({"content": f"{'x' * 300}\n\n```\n{'y' * 300}\n```"}))
         self.send("Hello")
-        wide = "document.documentElement.scrollWidth > innerWidth"
+        wide = """[...document.querySelectorAll('html, .thread, .dashboard')].some(
+                  (one) => one.scrollWidth > one.clientWidth)"""
         self.assertFalse(self.page.evaluate(wide))
         self.page.get_by_role("link", name="Dashboard").click()
         self.page.locator(".dashboard").wait_for()
