@@ -19,7 +19,7 @@ counted() {
 
 test_clients() {
   steps 5
-  need build test clients
+  need build clients
   begin_reports
   step 'building build/release/strata'
   built release strata || finish

@@ -1,5 +1,5 @@
-# The built page, byte for byte, between two symbols of web_page.cc. The assembler reads the file,
-# so that no generated source of a million characters is compiled; STRATA_PAGE names it.
+// The built page, byte for byte, between two symbols of web_page.cc. The assembler reads the file,
+// so that no generated source of a million characters is compiled; STRATA_PAGE names it.
   .section .rodata
   .global strata_web_page_begin
   .global strata_web_page_end
