@@ -11,15 +11,12 @@ export interface Snapshot {
   answerTokens: number;
   cacheQueries: number;
   cacheHits: number;
-  preemptions: number;
   usage: number; // share of the KV blocks that sequences hold
   waste: number;
-  slabWaste: number; // bytes
   blocks: Named[]; // by state
   memory: Named[]; // by tag, bytes
   ceiling: number; // 0: unknown
   resident: number;
-  connections: number;
   statsAge: number;
   firstToken: Bucket[]; // seconds
   betweenTokens: Bucket[];
@@ -41,15 +38,12 @@ export function readSnapshot(text: string, time: number): Snapshot {
     answerTokens: one('vllm:generation_tokens_total'),
     cacheQueries: one('vllm:prefix_cache_queries_total'),
     cacheHits: one('vllm:prefix_cache_hits_total'),
-    preemptions: one('vllm:num_preemptions_total'),
     usage: one('vllm:kv_cache_usage_perc'),
     waste: one('strata:kv_waste_share'),
-    slabWaste: one('strata:kv_slab_waste_bytes'),
     blocks: named(all.get('strata:kv_blocks'), 'state'),
     memory: named(all.get('strata:memory_bytes'), 'tag'),
     ceiling: one('strata:memory_ceiling_bytes'),
     resident: one('strata:resident_bytes'),
-    connections: one('strata:http_connections'),
     statsAge: one('strata:stats_age_seconds'),
     firstToken: buckets(all.get('vllm:time_to_first_token_seconds_bucket')),
     betweenTokens: buckets(all.get('vllm:inter_token_latency_seconds_bucket')),

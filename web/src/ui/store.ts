@@ -1,5 +1,5 @@
 // A value that views watch. The page's whole state lives in a few of these.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export class Store<T> {
   #value: T;
@@ -33,6 +33,7 @@ export class Store<T> {
 /** The store's value; the component is drawn again when it changes. */
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState(0);
-  useEffect(() => store.watch(() => redraw((count) => count + 1)), [store]);
+  // Before the browser does anything else: a change right after the first picture must not be missed.
+  useLayoutEffect(() => store.watch(() => redraw((count) => count + 1)), [store]);
   return store.get();
 }
