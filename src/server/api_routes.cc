@@ -13,6 +13,7 @@ namespace {
 constexpr JsonLimits kBodyLimits = {.max_bytes = 16 << 20, .max_depth = 64, .max_values = 500'000};
 
 constexpr Route kRoutes[] = {
+    {"GET", "/", show_page, false},
     {"GET", "/livez", livez, false},
     {"GET", "/readyz", readyz, false},
     {"GET", "/health", readyz, false},

@@ -15,6 +15,7 @@ namespace strata::server {
 std::span<const Route> api_routes();
 
 // Handlers, by file.
+asio::awaitable<void> show_page(Service& service, Exchange& exchange);
 asio::awaitable<void> livez(Service& service, Exchange& exchange);
 asio::awaitable<void> readyz(Service& service, Exchange& exchange);
 asio::awaitable<void> show_metrics(Service& service, Exchange& exchange);

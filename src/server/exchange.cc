@@ -34,7 +34,7 @@ std::string Exchange::head_text(int status, std::string_view content_type,
 
 asio::awaitable<void> Exchange::reply(Reply reply) {
   for (Field& field : reply.fields) fields_.push_back(std::move(field));
-  const bool empty = reply.status == 204;
+  const bool empty = reply.status == 204 || reply.status == 304;
   const std::string length = empty ? "" : fmt::format("Content-Length: {}\r\n", reply.body.size());
   std::string text = head_text(reply.status, empty ? "" : reply.content_type, length);
   if (request_.head.method != "HEAD") text += reply.body;

@@ -94,7 +94,7 @@ class Client {
       answer.body = read_chunks();
     } else if (const size_t at = answer.head.find("Content-Length: "); at != std::string::npos) {
       answer.body = read_bytes(static_cast<size_t>(number(answer.head.substr(at + 16), 10)));
-    } else if (answer.status != 204) {
+    } else if (answer.status != 204 && answer.status != 304) {
       answer.body = read_all();
     }
     return answer;

@@ -6,7 +6,7 @@ import scan
 from tree import is_test
 
 MAX_COLUMNS = 100
-MAX_SCRIPT_COLUMNS = 132  # Python, Rust, CMake: no formatter of ours breaks their lines
+MAX_SCRIPT_COLUMNS = 132  # Python, Rust, CMake, TypeScript: no formatter of ours breaks their lines
 MAX_HEADER_LINES = 14
 MAX_README_LINES = 40
 
@@ -89,6 +89,22 @@ INCLUDE_BANS = [
     Ban("libstdc++ internals", r"<(?:bits/|ext/)"),
 ]
 
+# Searched in TypeScript.
+WEB_BANS = [
+    Ban(
+        "writes text as markup or code (draw elements)",
+        r"\b(?:innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|eval)\b",
+        PRODUCT,
+    ),
+    Ban(
+        "asks somebody else than the page's own server",
+        r"[a-z]+://\w",
+        PRODUCT,
+        {"web/vite_config.ts": "where the server is while the page is written"},
+    ),
+    Ban("switches the type checker off", r"(?::|\bas) any\b|@ts-\w+"),
+]
+
 # Searched in every text file. Written so that this file does not match itself.
 TEXT_BANS = [
     Ban("a note to come back", r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b"),
@@ -124,6 +140,11 @@ def _prepared(text):
 def check_bans(tree):
     """Banned calls and names in C++."""
     return _search(tree, BANS, tree.cpp(), _prepared)
+
+
+def check_web_bans(tree):
+    """Banned calls and names in TypeScript."""
+    return _search(tree, WEB_BANS, tree.paths(".ts", ".tsx"), str)
 
 
 def check_includes(tree):
@@ -164,7 +185,10 @@ def _header_lines(path, text):
     if path.endswith(".py"):
         match = re.match(r'\s*"""(.*?)"""', "\n".join(lines), re.DOTALL)
         return len(match.group(1).strip().split("\n")) if match else 0
-    marks = "//" if path.endswith((".cc", ".h", ".rs")) else "#"
+    if path.endswith(".css"):
+        match = re.match(r"/\*.*?\*/", "\n".join(lines), re.DOTALL)
+        return match.group().count("\n") + 1 if match else 0
+    marks = "//" if path.endswith((".cc", ".h", ".rs", ".ts", ".tsx")) else "#"
     count = 0
     for line in lines:
         if not line.startswith(marks):

@@ -113,7 +113,7 @@ def check_packages(tree):
         if not line or line.startswith("#"):
             continue
         words = line.split(None, 2)
-        if len(words) < 3 or words[0] not in ("build", "test", "format", "nightly"):
+        if len(words) < 3 or words[0] not in ("build", "test", "format", "clients", "nightly"):
             findings.append(f"tools/setup/packages.txt: not 'job package reason': {line}")
         elif words[1] in listed:
             findings.append(f"tools/setup/packages.txt: {words[1]} stands twice")

@@ -288,6 +288,36 @@ def python_functions(text):
     return functions
 
 
+_TS_HEAD = re.compile(
+    r"^(?P<indent> *)(?:export )?(?:async )?(?:function\*? |(?:get )?\*?(?=#?\w+[<(]))"
+    r"(?P<name>#?\w+)(?P<type><[^(]*>)?\((?P<inside>[^()]*(?:\([^()]*\)[^()]*)*)\)[^;\n]*\{$",
+    re.MULTILINE,
+)
+
+
+def typescript_functions(text):
+    """Functions and methods with a body of a TypeScript file; arrow functions count to the one around.
+
+    Relies on the layout: a body ends with the first brace that stands as far left as its head.
+    """
+    functions = []
+    for match in _TS_HEAD.finditer(text):
+        if match["name"] in ("if", "for", "while", "switch", "catch"):
+            continue
+        close = re.compile(rf"^{match['indent']}\}}", re.MULTILINE).search(text, match.end())
+        end = close.start() if close else len(text)
+        functions.append(
+            Function(
+                name=match["name"],
+                first_line=text.count("\n", 0, match.start()) + 1,
+                last_line=text.count("\n", 0, end) + 1,
+                parameters=_parameter_count(re.sub(r"\{[^}]*\}", "x", match["inside"]).rstrip().rstrip(",")),
+                nesting=0,
+            )
+        )
+    return functions
+
+
 def functions_of(path, text):
     """The functions of a file by its suffix; none for other languages."""
     if path.endswith((".cc", ".h")):
@@ -296,4 +326,6 @@ def functions_of(path, text):
         return rust_functions(text)
     if path.endswith(".py"):
         return python_functions(text)
+    if path.endswith((".ts", ".tsx")):
+        return typescript_functions(text)
     return []

@@ -18,7 +18,7 @@ MAX_KERNEL_NESTING = 6  # a blocked product alone is five loops
 MAX_TEST_NESTING = 5  # a random walk is a loop of cases, each with loops
 MAX_FILES_IN_FOLDER = 40
 
-_MEASURED = (".cc", ".h", ".py", ".rs")
+_MEASURED = (".cc", ".h", ".py", ".rs", ".ts", ".tsx")
 
 
 def is_kernel(path):

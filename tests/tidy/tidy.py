@@ -28,6 +28,7 @@ RULES = {
     "names": manners.check_names,
     "orphans": manners.check_orphans,
     "bans": manners.check_bans,
+    "web_bans": manners.check_web_bans,
     "banned_headers": manners.check_includes,
     "words": manners.check_words,
     "folder_readmes": manners.check_folder_readmes,

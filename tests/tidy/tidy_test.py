@@ -195,6 +195,16 @@ class Planted(unittest.TestCase):
             manners.check_headers, "src/model/a.cc", "// Long.\n" * 15, "// Long.\n" * 14
         )
 
+    def test_the_web_page_is_held_to_the_same(self):
+        self.assert_flags_line(manners.check_headers, "web/src/a.tsx", "let a;", "// Does it.")
+        self.assert_flags_line(manners.check_headers, "web/src/a.css", "p {}", "/* It is.\n */")
+        self.assert_flags_line(manners.check_headers, "web/check", "import os", "# Does it.")
+        self.assert_flags_line(manners.check_columns, "web/src/a.ts", "x" * 133, "x" * 132)
+        self.assert_flags(manners.check_names, {"web/src/aB.ts": ""}, {"web/src/a_b.ts": ""})
+        self.assert_flags(
+            sizes.check_files, {"web/src/a.ts": "\n" * 501}, {"web/dist/a.ts": "\n" * 501}
+        )
+
     def test_names(self):
         self.assert_flags(
             manners.check_names, {"src/model/KvPool.cc": ""}, {"src/model/kv_pool.cc": ""}
@@ -235,6 +245,20 @@ class Planted(unittest.TestCase):
         )
         self.assert_flags_line(
             manners.check_bans, "tests/a.cc", "std::chrono::steady_clock::now();", "now();"
+        )
+
+    def test_banned_in_typescript(self):
+        for bad, good in [
+            ("a.innerHTML = text;", "a.textContent = text;"),
+            ("<b dangerouslySetInnerHTML={x} />", "<b>{x}</b>"),
+            ("fetch('https://else.where/x');", "fetch('/x');"),
+            ("const a: any = b;", "const a: unknown = b; // of any kind"),
+            ("// @ts-ignore", "// ignored"),
+        ]:
+            with self.subTest(bad):
+                self.assert_flags_line(manners.check_web_bans, "web/src/a.tsx", bad, good)
+        self.assertEqual(
+            self.findings(manners.check_web_bans, {"web/src/a_test.ts": "'https://x.y'\n"}), []
         )
 
     def test_banned_headers(self):
@@ -441,6 +465,33 @@ class Scanner(unittest.TestCase):
             [(f.name, f.lines, f.parameters) for f in scan.python_functions(python)],
             [("m", 4, 2), ("inner", 2, 0)],
         )
+
+    def test_typescript(self):
+        source = """
+            export async function* a({ b, c }: P, d: (x: number) => void): Promise<A> {
+              if (b) {
+                c();
+              }
+            }
+            class C {
+              #m(x: Map<string, number>): void {
+                for (const y of x) {
+                  y();
+                }
+              }
+              async n<T>(
+                a: T,
+                b: T,
+              ): Promise<T> {
+                return a;
+              }
+              o: number;
+            }
+            const p = q(1);
+            """
+        found = scan.typescript_functions(textwrap.dedent(source))
+        shown = [(f.name, f.lines, f.parameters) for f in found]
+        self.assertEqual(shown, [("a", 5, 2), ("#m", 5, 1), ("n", 6, 2)])
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ _SKIPPED_FOLDERS = {
     "node_modules",
     "shared",
 }
-_CODE = (".cc", ".h", ".py", ".rs", ".sh", ".cmake")
-_TEXT = _CODE + (".md", ".txt", ".json", ".toml", ".yml", ".yaml", ".in")
+_GENERATED = "web/dist/"  # built from web/src and committed: ./run clients compares it with its sources
+_CODE = (".cc", ".h", ".py", ".rs", ".sh", ".cmake", ".ts", ".tsx", ".css")
+_TEXT = _CODE + (".md", ".txt", ".json", ".toml", ".yml", ".yaml", ".in", ".html", ".S")
+_SCRIPTS = ("run", ".ci/run", "web/build", "web/check", "web/pictures")  # code without a suffix
 
 
 def is_test(path):
@@ -39,13 +41,15 @@ class Tree:
             relative = path.relative_to(self.root)
             if _SKIPPED_FOLDERS & set(relative.parts) or path.is_symlink() or not path.is_file():
                 continue
-            if path.suffix in _TEXT or path.name in (
-                "run",
-                ".clang-format",
-                ".clang-tidy",
-                ".gitignore",
+            name = relative.as_posix()
+            if name.startswith(_GENERATED):
+                continue
+            if (
+                path.suffix in _TEXT
+                or name in _SCRIPTS
+                or path.name in (".clang-format", ".clang-tidy", ".gitignore", ".npmrc")
             ):
-                texts[relative.as_posix()] = path.read_text(encoding="utf-8", errors="replace")
+                texts[name] = path.read_text(encoding="utf-8", errors="replace")
         return texts
 
     def text(self, path):
@@ -64,7 +68,7 @@ class Tree:
         return self.paths(".cc", ".h", under=under)
 
     def code(self):
-        return self.paths(*_CODE) + [path for path in ("run", ".ci/run") if self.exists(path)]
+        return self.paths(*_CODE) + [path for path in _SCRIPTS if self.exists(path)]
 
     def layer_folders(self):
         """The folders directly under src/."""

@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154  # reports is tests.sh's
+# What ./run clients does: programs that are not ours against the real server. Node and Playwright
+# come from PyPI into build/web, the browser from Debian; ./run test needs none of them.
+
+# counted NAME COMMAND...: runs a program that ends as Python's unittest does and records its cases
+counted() {
+  name=$1 log=build/logs/$1.log status=run
+  shift
+  "$@" >"$log" 2>&1 || status=fail
+  if [ "$status" = fail ]; then
+    cat "$log" >&2
+    note "FAILED: $name"
+  fi
+  printf '<testsuite><testcase name="%s" status="%s"><system-out>%s</system-out>%s\n' \
+    "$name" "$status" "$(tail -n 4 "$log" | sed 's/[<&]/ /g')" '</testcase></testsuite>' \
+    >"$reports/$name.xml"
+}
+
+test_clients() {
+  steps 5
+  need build clients
+  begin_reports
+  step 'building build/release/strata'
+  built release strata || finish
+  step 'installing Node and Playwright into build/web'
+  python3 web/toolchain.py || die 69 'the tools of the web page could not be installed' \
+    'read the error above; web/requirements.txt and web/package-lock.json say what they are'
+  step 'checking that web/dist is what its sources build to'
+  counted page-check python3 web/check
+  step 'testing the page in a browser'
+  for name in chat look server; do
+    counted "page-$name" build/web/venv/bin/python "tests/web/${name}_test.py"
+  done
+  finish
+}
