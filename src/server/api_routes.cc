@@ -26,6 +26,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/models/{id}", show_model},
     {"POST", "/v1/chat/completions", chat_completions},
     {"POST", "/v1/completions", completions},
+    {"POST", "/v1/responses", responses},
     {"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic},
     {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
     {"POST", "/tokenize", tokenize},

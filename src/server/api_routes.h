@@ -26,6 +26,7 @@ asio::awaitable<void> show_model(Service& service, Exchange& exchange);
 asio::awaitable<void> chat_completions(Service& service, Exchange& exchange);
 asio::awaitable<void> completions(Service& service, Exchange& exchange);
 asio::awaitable<void> messages(Service& service, Exchange& exchange);
+asio::awaitable<void> responses(Service& service, Exchange& exchange);
 asio::awaitable<void> count_tokens(Service& service, Exchange& exchange);
 asio::awaitable<void> tokenize(Service& service, Exchange& exchange);
 asio::awaitable<void> detokenize(Service& service, Exchange& exchange);

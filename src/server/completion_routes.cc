@@ -165,4 +165,8 @@ asio::awaitable<void> messages(Service& service, Exchange& exchange) {
   co_await complete(frontend::messages_dialect(), service, exchange);
 }
 
+asio::awaitable<void> responses(Service& service, Exchange& exchange) {
+  co_await complete(frontend::responses_dialect(), service, exchange);
+}
+
 }  // namespace strata::server

@@ -8,6 +8,9 @@
 #include "frontend/messages/message_response.h"
 #include "frontend/messages/message_stream.h"
 #include "frontend/openai_stream.h"
+#include "frontend/responses/responses_output.h"
+#include "frontend/responses/responses_request.h"
+#include "frontend/responses/responses_stream.h"
 
 namespace strata::frontend {
 namespace {
@@ -40,11 +43,17 @@ constexpr Dialect kMessages = {.id_prefix = "msg_",
                                .whole = message_body,
                                .stream = make_stream<MessageStream>,
                                .in_its_words = in_message_words};
+constexpr Dialect kResponses = {.id_prefix = "resp_",
+                                .read = read_responses_request,
+                                .whole = responses_body,
+                                .stream = make_stream<ResponsesStream>,
+                                .in_its_words = in_responses_words};
 
 }  // namespace
 
 const Dialect& chat_dialect() { return kChat; }
 const Dialect& completions_dialect() { return kCompletions; }
 const Dialect& messages_dialect() { return kMessages; }
+const Dialect& responses_dialect() { return kResponses; }
 
 }  // namespace strata::frontend

@@ -29,5 +29,6 @@ struct Dialect {
 const Dialect& chat_dialect();         // OpenAI's chat completions
 const Dialect& completions_dialect();  // OpenAI's completions
 const Dialect& messages_dialect();     // Anthropic's messages
+const Dialect& responses_dialect();    // OpenAI's responses
 
 }  // namespace strata::frontend

@@ -39,11 +39,6 @@ Json empty_block(const Delta& delta) {
   return {{"type", "tool_use"}, {"id", delta.id}, {"name", delta.text}, {"input", Json::object()}};
 }
 
-bool begins_block(std::optional<DeltaKind> last, const Delta& delta) {
-  if (delta.kind == DeltaKind::kArguments) return false;
-  return delta.kind == DeltaKind::kCall || last != delta.kind;
-}
-
 Json block_delta(const Delta& delta) {
   switch (delta.kind) {
     case DeltaKind::kContent:
@@ -63,7 +58,7 @@ Json message_blocks(std::span<const Delta> deltas) {
   std::optional<DeltaKind> last;
   std::string arguments;
   for (const Delta& delta : deltas) {
-    if (begins_block(last, delta)) {
+    if (begins_part(last, delta)) {
       if (!blocks.empty()) close_input(blocks.back(), arguments);
       blocks.push_back(empty_block(delta));
     }

@@ -17,8 +17,6 @@ namespace strata::frontend {
 
 /// How a block begins, before its first delta.
 Json empty_block(const Delta& delta);
-/// Whether `delta` begins a block after one of this kind.
-bool begins_block(std::optional<DeltaKind> last, const Delta& delta);
 /// What a stream says of it within its block; null for what the block's beginning has said.
 Json block_delta(const Delta& delta);
 

@@ -39,7 +39,7 @@ Result<std::string> MessageStream::piece(const StreamPiece& piece) {
 
 std::string MessageStream::say(const Delta& delta) {
   std::string text;
-  if (begins_block(last_, delta)) {
+  if (begins_part(last_, delta)) {
     text = close_block();
     text +=
         event("content_block_start", {{"index", block_}, {"content_block", empty_block(delta)}});
