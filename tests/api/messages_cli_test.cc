@@ -19,7 +19,7 @@ Json phone() {
             {"required", {"person_name"}}}}};
 }
 
-Json asks(const char* question, Json more = Json::object()) {
+Json asks(const char* question, const Json& more = Json::object()) {
   Json body = {{"max_tokens", 64}, {"messages", {{{"role", "user"}, {"content", question}}}}};
   body.update(more);
   return body;

@@ -20,7 +20,7 @@ Json phone() {
             {"required", {"person_name"}}}}};
 }
 
-Json asks(Json input, Json more = Json::object()) {
+Json asks(Json input, const Json& more = Json::object()) {
   Json body = {{"input", std::move(input)}, {"max_output_tokens", 64}};
   body.update(more);
   return body;

@@ -10,7 +10,7 @@
 namespace strata::frontend {
 namespace {
 
-std::string event(const std::string& type, Json members = Json::object()) {
+std::string event(const std::string& type, const Json& members = Json::object()) {
   Json data = {{"type", type}};
   data.update(members);
   return named_sse_event(type, data);

@@ -356,6 +356,15 @@ TEST(MessageStream, PutTogetherItIsTheWholeAnswer) {
   }
 }
 
+TEST(MessageBlocks, CallsAreABlockEachAlsoWithoutArguments) {
+  const Delta deltas[] = {{.kind = DeltaKind::kCall, .text = "f", .call = 0, .id = "a"},
+                          {.kind = DeltaKind::kCall, .text = "g", .call = 1, .id = "b"}};
+  const Json blocks = message_blocks(deltas);
+  ASSERT_EQ(blocks.size(), 2u);
+  EXPECT_EQ(blocks[1]["name"], "g");
+  EXPECT_EQ(blocks[1]["input"], Json::object());
+}
+
 TEST(MessageStream, AnswersEndForAReason) {
   ApiRequest request{.prompts = {{1}}};
   const auto reason = [&](const StreamPiece& last) {

@@ -148,9 +148,9 @@ Result<void> check_include(const Json& body) {
   return {};
 }
 
-Json or_default(const Json& body, const char* name, Json fallback) {
+Json or_default(const Json& body, const char* name, const Json& fallback) {
   const Json* given = find_member(body, name);
-  return given == nullptr || given->is_null() ? std::move(fallback) : *given;
+  return given == nullptr || given->is_null() ? fallback : *given;
 }
 
 // Definitions as clients' types want them: with all of their members.

@@ -20,7 +20,7 @@ std::string_view text_event(const Json& item) {
 ResponsesStream::ResponsesStream(const ApiRequest& request, ResponseHead head, const TextCodec&)
     : request_(request), head_(std::move(head)), parser_(request.format), output_(head_.id) {}
 
-std::string ResponsesStream::event(std::string_view name, Json members) {
+std::string ResponsesStream::event(std::string_view name, const Json& members) {
   const std::string type = "response." + std::string(name);
   Json data = {{"type", type}, {"sequence_number", events_++}};
   data.update(members);
@@ -65,7 +65,7 @@ std::string ResponsesStream::open_item(const Delta& delta) {
   if (!part) return text;
   Json added = place();
   added["part"] = output_.last()["content"][0];
-  return text + event("content_part.added", std::move(added));
+  return text + event("content_part.added", added);
 }
 
 std::string ResponsesStream::say(const Delta& delta) {
@@ -74,7 +74,7 @@ std::string ResponsesStream::say(const Delta& delta) {
   Json said = place();
   said["delta"] = delta.text;
   if (delta.kind == DeltaKind::kContent) said["logprobs"] = Json::array();
-  return event(std::string(text_event(output_.last())) + ".delta", std::move(said));
+  return event(std::string(text_event(output_.last())) + ".delta", said);
 }
 
 std::string ResponsesStream::close_item(bool cut) {
@@ -91,11 +91,11 @@ std::string ResponsesStream::close_item(bool cut) {
     done["text"] = item["content"][0]["text"];
     if (item["type"] == "message") done["logprobs"] = Json::array();
   }
-  std::string text = event(std::string(text_event(item)) + ".done", std::move(done));
+  std::string text = event(std::string(text_event(item)) + ".done", done);
   if (!call) {
     Json part = place();
     part["part"] = item["content"][0];
-    text += event("content_part.done", std::move(part));
+    text += event("content_part.done", part);
   }
   return text + event("output_item.done", {{"output_index", output_.last_index()}, {"item", item}});
 }

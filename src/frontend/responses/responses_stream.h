@@ -24,7 +24,7 @@ class ResponsesStream : public StreamWriter {
   std::string error(const Status& status) override;
 
  private:
-  std::string event(std::string_view name, Json members);
+  std::string event(std::string_view name, const Json& members);
   Json place() const;
   std::string open_item(const Delta& delta);
   std::string close_item(bool cut);
