@@ -87,8 +87,8 @@ void Completion::cancel() {
   for (const sched::RequestId id : ids_) engine_.cancel(id);
 }
 
-Result<Json> Completion::body(const ResponseHead& head) const {
-  return response_body(request_, head, answers_, *model_.codec);
+Result<Json> Completion::body(const ResponseHead& head, BodyWriter writer) const {
+  return writer(request_, head, answers_, *model_.codec);
 }
 
 int64_t Completion::prompt_tokens() const {

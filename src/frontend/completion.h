@@ -38,7 +38,7 @@ class Completion {
   /// Ends with the next step. A request that was cancelled has the error kCancelled.
   void cancel();
   /// Once done() without an error.
-  Result<Json> body(const ResponseHead& head) const;
+  Result<Json> body(const ResponseHead& head, BodyWriter writer) const;
 
   int64_t prompt_tokens() const;
   int64_t generated_tokens() const { return generated_; }

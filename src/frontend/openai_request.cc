@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "frontend/dialects/body_fields.h"
 #include "frontend/tools/chat_body.h"
 #include "sched/types.h"
 
@@ -15,21 +16,6 @@ namespace {
 constexpr unsigned kChatOnly = 1, kCompletionOnly = 2, kBoth = 3;
 constexpr int64_t kCompletionTokens = 16;  // OpenAI's default for completions
 constexpr size_t kMaxPrompts = 4096;
-
-// What a field's presence means, besides null, which never means anything.
-enum class Use : uint8_t {
-  kRead,    // by a reader below, or by sampling_fields.h
-  kInform,  // says nothing about the answer
-  kOnly,    // understood; only these values are supported
-  kStream,  // read where answers can be streamed, elsewhere as kOnly
-};
-
-struct BodyField {
-  std::string_view name;
-  unsigned kinds = kBoth;
-  Use use = Use::kRead;
-  std::string_view only = "";  // kOnly: a JSON list
-};
 
 constexpr BodyField kFields[] = {
     {"model"},
@@ -79,22 +65,6 @@ constexpr BodyField kFields[] = {
 
 unsigned bit(ApiKind kind) { return kind == ApiKind::kChat ? kChatOnly : kCompletionOnly; }
 
-const BodyField* find_field(std::string_view name) {
-  const auto* found = std::ranges::find(kFields, name, &BodyField::name);
-  return found == std::end(kFields) ? nullptr : found;
-}
-
-Result<void> check_only(const BodyField& field, const Json& value) {
-  const Json allowed = TRY(parse_json(field.only, field.name));
-  if (std::ranges::find(allowed, value) != allowed.end()) return {};
-  std::string expected;
-  for (const Json& one : allowed) {
-    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", one.dump());
-  }
-  return fail(Code::kUnsupported, std::string(field.name), json_excerpt(value),
-              expected.empty() ? "no such field" : expected, "not supported yet");
-}
-
 bool is_limited(const BodyField& field, const ServedModel& model) {
   return field.use == Use::kOnly || (field.use == Use::kStream && !model.streams);
 }
@@ -104,7 +74,7 @@ Result<Json> sampling_part(ApiKind kind, const Json& body, const ServedModel& mo
                            std::vector<std::string>& ignored) {
   Json fields = *model.field_defaults;
   for (const auto& [name, value] : body.items()) {
-    const BodyField* field = find_field(name);
+    const BodyField* field = find_field(kFields, name);
     const bool sampling = is_sampling_field(name);
     const bool other_kind = field != nullptr && (field->kinds & bit(kind)) == 0;
     if (other_kind || (field == nullptr && !sampling)) {

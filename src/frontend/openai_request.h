@@ -53,6 +53,8 @@ struct ApiRequest {
   StreamOptions stream = {};
   AnswerFormat format = {};               // of a chat's answers
   std::vector<std::string> ignored = {};  // fields that are not known here
+  Json echoed = {};            // members of the response that repeat the request; null for none
+  bool fills_context = false;  // max_tokens is what the context leaves, and less than was asked for
 };
 
 /// kInvalidData or kUnsupported naming the field; kInvalidArgument for a prompt that is too long.

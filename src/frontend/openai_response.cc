@@ -143,7 +143,11 @@ int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t
   const int64_t pieces = kPiece + kPieceEntry * params.logprobs.value_or(0);
   const int64_t waiting = request.stream.wanted ? max_tokens * pieces : 0;
   const int64_t prompt = prompt_tokens * (kToken + entries(params.prompt_logprobs));
-  return kBody + prompt + request.n * (answer + waiting + kBody + (request.ask.echo ? prompt : 0));
+  // Values twice, and texts of events.
+  constexpr int64_t kEchoed = 20;
+  const int64_t echoed = request.echoed.is_null() ? 0 : kEchoed * std::ssize(request.echoed.dump());
+  return kBody + echoed + prompt +
+         request.n * (answer + waiting + kBody + (request.ask.echo ? prompt : 0));
 }
 
 std::string random_id(std::string_view prefix) {

@@ -29,6 +29,10 @@ struct ResponseHead {
 Result<Json> response_body(const ApiRequest& request, const ResponseHead& head,
                            std::span<const Answer> answers, const TextCodec& codec);
 
+/// The same for another API.
+using BodyWriter = Result<Json> (*)(const ApiRequest& request, const ResponseHead& head,
+                                    std::span<const Answer> answers, const TextCodec& codec);
+
 /// prompt_tokens, completion_tokens, total_tokens.
 Json usage_json(const ApiRequest& request, int64_t completion_tokens);
 

@@ -30,7 +30,11 @@ std::string sse_event(const Json& data) {
   return "data: " + data.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n\n";
 }
 
-StreamWriter::StreamWriter(const ApiRequest& request, ResponseHead head, const TextCodec& codec)
+std::string named_sse_event(std::string_view name, const Json& data) {
+  return "event: " + std::string(name) + "\n" + sse_event(data);
+}
+
+OpenAiStream::OpenAiStream(const ApiRequest& request, ResponseHead head, const TextCodec& codec)
     : request_(request),
       head_(std::move(head)),
       codec_(codec),
@@ -41,7 +45,7 @@ StreamWriter::StreamWriter(const ApiRequest& request, ResponseHead head, const T
   }
 }
 
-Result<std::string> StreamWriter::start() {
+Result<std::string> OpenAiStream::start() {
   std::string text;
   const bool chat = request_.kind == ApiKind::kChat;
   if (!chat && !request_.ask.echo && !request_.return_token_ids) return text;
@@ -61,7 +65,7 @@ Result<std::string> StreamWriter::start() {
   return text;
 }
 
-Result<Json> StreamWriter::logprobs_of(const StreamPiece& piece) {
+Result<Json> OpenAiStream::logprobs_of(const StreamPiece& piece) {
   if (!piece.logprobs) return Json();
   if (request_.kind == ApiKind::kChat) {
     Json content = Json::array({TRY(chat_logprob_entry(*piece.logprobs, codec_))});
@@ -72,7 +76,7 @@ Result<Json> StreamWriter::logprobs_of(const StreamPiece& piece) {
   return take_lists(lists);
 }
 
-std::vector<Json> StreamWriter::deltas_of(const StreamPiece& piece) {
+std::vector<Json> OpenAiStream::deltas_of(const StreamPiece& piece) {
   AnswerParser& parser = parsers_[static_cast<size_t>(piece.answer)];
   std::vector<Json> made;
   bool call = false;
@@ -85,7 +89,7 @@ std::vector<Json> StreamWriter::deltas_of(const StreamPiece& piece) {
   return made;
 }
 
-Result<std::string> StreamWriter::piece(const StreamPiece& piece) {
+Result<std::string> OpenAiStream::piece(const StreamPiece& piece) {
   generated_ += piece.token.has_value();
   const bool chat = request_.kind == ApiKind::kChat;
   const bool ids = request_.return_token_ids && piece.token;
@@ -110,13 +114,13 @@ Result<std::string> StreamWriter::piece(const StreamPiece& piece) {
   return text;
 }
 
-std::string_view StreamWriter::reason_of(const StreamPiece& piece) const {
+std::string_view OpenAiStream::reason_of(const StreamPiece& piece) const {
   const bool calls =
       request_.kind == ApiKind::kChat && parsers_[static_cast<size_t>(piece.answer)].has_calls();
   return finish_reason(*piece.finished, calls);
 }
 
-std::string StreamWriter::end() const {
+std::string OpenAiStream::end() {
   std::string text;
   if (request_.stream.usage) {
     Json last = envelope(Json::array());
@@ -126,9 +130,9 @@ std::string StreamWriter::end() const {
   return text + std::string(kEndMark);
 }
 
-std::string StreamWriter::error(const Status& status) { return sse_event(error_body(status)); }
+std::string OpenAiStream::error(const Status& status) { return sse_event(error_body(status)); }
 
-Json StreamWriter::envelope(Json choices) const {
+Json OpenAiStream::envelope(Json choices) const {
   const bool chat = request_.kind == ApiKind::kChat;
   return {{"id", head_.id},
           {"object", chat ? "chat.completion.chunk" : "text_completion"},
@@ -137,7 +141,7 @@ Json StreamWriter::envelope(Json choices) const {
           {"choices", std::move(choices)}};
 }
 
-std::string StreamWriter::chunk(Json choices) const {
+std::string OpenAiStream::chunk(Json choices) const {
   Json made = envelope(std::move(choices));
   if (request_.stream.continuous_usage) {
     made["usage"] = usage_json(request_, generated_);

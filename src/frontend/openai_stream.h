@@ -10,41 +10,32 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "frontend/dialects/stream_writer.h"
 #include "frontend/logprobs_json.h"
 #include "frontend/openai_request.h"
 #include "frontend/openai_response.h"
 #include "frontend/tools/answer_parser.h"
-#include "sched/types.h"
 
 namespace strata::frontend {
 
-/// What came of an answer in one go. Text never ends in a part of a character.
-struct StreamPiece {
-  int64_t answer = 0;  // the choice's index
-  std::optional<int32_t> token = {};
-  std::string text = {};
-  std::optional<sampling::TokenLogprobs> logprobs = {};
-  std::optional<std::string> stop = {};
-  std::optional<sched::FinishReason> finished = {};
-};
-
 /// "data: {...}\n\n".
 std::string sse_event(const Json& data);
+/// The same after "event: NAME\n".
+std::string named_sse_event(std::string_view name, const Json& data);
 
-class StreamWriter {
+class OpenAiStream : public StreamWriter {
  public:
   /// `codec` must outlive it.
-  StreamWriter(const ApiRequest& request, ResponseHead head, const TextCodec& codec);
+  OpenAiStream(const ApiRequest& request, ResponseHead head, const TextCodec& codec);
 
   /// What every answer begins with: its role, or the echoed prompt. Fails where ids have no text.
-  Result<std::string> start();
+  Result<std::string> start() override;
   /// An event for each thing that the piece says. Empty where it says nothing yet: text that may
   /// still become a stop string, or the mark of a call.
-  Result<std::string> piece(const StreamPiece& piece);
+  Result<std::string> piece(const StreamPiece& piece) override;
   /// Usage where it was asked for, and the end mark.
-  std::string end() const;
-  /// In place of the end.
-  static std::string error(const Status& status);
+  std::string end() override;
+  std::string error(const Status& status) override;
 
  private:
   Result<Json> logprobs_of(const StreamPiece& piece);

@@ -19,7 +19,7 @@ const TextCodec& codec() {
   return kMade;
 }
 
-StreamWriter writer(const ApiRequest& request) {
+OpenAiStream writer(const ApiRequest& request) {
   return {request, {.id = "x", .model = "m", .created_s = 1}, codec()};
 }
 
@@ -30,7 +30,7 @@ Json only_event(const std::string& text) {
 }
 
 TEST(OpenAiStream, SaysNothingWhereAPieceSaysNothing) {
-  StreamWriter chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
+  OpenAiStream chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
   EXPECT_EQ(chat.piece({.token = 65}).value(), "");
   const Json said = only_event(chat.piece({.token = 66, .text = "AB"}).value());
   EXPECT_EQ(said["choices"][0]["delta"]["content"], "AB");
@@ -44,7 +44,7 @@ TEST(OpenAiStream, SaysNothingWhereAPieceSaysNothing) {
 TEST(OpenAiStream, CountsTokensThatItDidNotShow) {
   ApiRequest request{.kind = ApiKind::kCompletion, .prompts = {{1, 2}, {3}}, .n = 2};
   request.stream = {.wanted = true, .usage = true};
-  StreamWriter text = writer(request);
+  OpenAiStream text = writer(request);
   EXPECT_EQ(text.start().value(), "");
   EXPECT_EQ(text.piece({.answer = 3, .token = 65}).value(), "");
   const Json shown = only_event(text.piece({.answer = 3, .token = 66, .text = "B"}).value());
@@ -58,7 +58,7 @@ TEST(OpenAiStream, CountsTokensThatItDidNotShow) {
 TEST(OpenAiStream, CountsOffsetsThroughAllPiecesOfAnAnswer) {
   ApiRequest request{.kind = ApiKind::kCompletion, .prompts = {{1}}, .n = 2};
   request.ask.params.logprobs = 0;
-  StreamWriter text = writer(request);
+  OpenAiStream text = writer(request);
   const int32_t id = codec().encode("A").value().back();
   const auto next = [&](int64_t answer) {
     const Json event = only_event(
@@ -80,7 +80,7 @@ ApiRequest asks_with_tools() {
 
 // Clients put the pieces together by the call's number, and take the last event for an empty one.
 TEST(OpenAiStream, CallsComeInOpenAisShapes) {
-  StreamWriter chat = writer(asks_with_tools());
+  OpenAiStream chat = writer(asks_with_tools());
   std::vector<Json> choices;
   const auto say = [&](const StreamPiece& piece) {
     std::string text = chat.piece(piece).value();
@@ -111,7 +111,7 @@ TEST(OpenAiStream, CallsComeInOpenAisShapes) {
 TEST(OpenAiStream, ThoughtsHaveAFieldOfTheirOwn) {
   ApiRequest request{.kind = ApiKind::kChat, .prompts = {{1}}};
   request.format = {.reasoning = &reasoning_formats().front(), .reasoning_open = true};
-  StreamWriter chat = writer(request);
+  OpenAiStream chat = writer(request);
   const Json thought = only_event(chat.piece({.text = "so"}).value());
   EXPECT_EQ(thought["choices"][0]["delta"], Json({{"reasoning_content", "so"}}));
   const Json said = only_event(
@@ -121,10 +121,10 @@ TEST(OpenAiStream, ThoughtsHaveAFieldOfTheirOwn) {
 }
 
 TEST(OpenAiStream, WritesNoLineBreakOfTheTextItself) {
-  StreamWriter chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
+  OpenAiStream chat = writer({.kind = ApiKind::kChat, .prompts = {{1}}});
   const Json said = only_event(chat.piece({.text = "a\n\nb\r"}).value());
   EXPECT_EQ(said["choices"][0]["delta"]["content"], "a\n\nb\r");
-  const Json error = only_event(StreamWriter::error({Code::kCancelled, "cancelled", {}, {}, {}}));
+  const Json error = only_event(chat.error({Code::kCancelled, "cancelled", {}, {}, {}}));
   EXPECT_TRUE(error["error"].is_object());
 }
 

@@ -4,8 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "server/http_types.h"
-
 namespace strata::server {
 
 ApiKeys::Hash ApiKeys::hash(std::string_view key) {
@@ -32,6 +30,15 @@ std::optional<size_t> ApiKeys::find_bearer(std::string_view authorization) const
   if (!same_name(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   authorization.remove_prefix(kScheme.size());
   return find(authorization);
+}
+
+std::optional<size_t> ApiKeys::find_given(const Head& head) const {
+  const std::string* bearer = head.field("authorization");
+  const std::string* plain = head.field("x-api-key");
+  std::optional<size_t> found;
+  if (bearer != nullptr) found = find_bearer(*bearer);
+  if (!found && plain != nullptr) found = find(*plain);
+  return found;
 }
 
 }  // namespace strata::server

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "server/http_types.h"
+
 namespace strata::server {
 
 class ApiKeys {
@@ -16,11 +18,13 @@ class ApiKeys {
   bool empty() const { return hashes_.empty(); }
   /// Which key it is. The time does not depend on where keys differ, nor on which one matches.
   std::optional<size_t> find(std::string_view key) const;
-  /// The same for an Authorization field, "Bearer KEY"; nothing without one.
-  std::optional<size_t> find_bearer(std::string_view authorization) const;
+  /// The same for what a head gives: "Authorization: Bearer KEY", or "x-api-key: KEY". Nothing
+  /// where neither is right.
+  std::optional<size_t> find_given(const Head& head) const;
 
  private:
   using Hash = std::array<unsigned char, 32>;  // SHA-256
+  std::optional<size_t> find_bearer(std::string_view authorization) const;
   static Hash hash(std::string_view key);
 
   std::vector<Hash> hashes_;

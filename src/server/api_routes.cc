@@ -3,14 +3,18 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "frontend/api_error.h"
+#include "frontend/messages/message_error.h"
 
 namespace strata::server {
 namespace {
 
 constexpr JsonLimits kBodyLimits = {.max_bytes = 16 << 20, .max_depth = 64, .max_values = 500'000};
+
+constexpr size_t kMaxListed = 1024;  // bytes of a header
 
 constexpr Route kRoutes[] = {
     {"GET", "/", show_page, false},
@@ -23,9 +27,23 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/models/{id}", show_model},
     {"POST", "/v1/chat/completions", chat_completions},
     {"POST", "/v1/completions", completions},
+    {"POST", "/v1/responses", responses},
+    {"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic},
+    {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
     {"POST", "/tokenize", tokenize},
     {"POST", "/detokenize", detokenize},
 };
+
+// As far as a header can hold them.
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    const bool plain = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!plain || text.size() + name.size() > kMaxListed) continue;
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -36,24 +54,32 @@ Reply json_reply(const Json& body, int status) {
           .body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
 
-Reply status_reply(const Status& status) {
+Reply status_reply(const Status& status, ErrorForm form) {
   const int number = status.code == Code::kUnavailable ? 503 : frontend::http_status(status.code);
-  Reply reply = json_reply(frontend::error_body(status), number);
+  Reply reply =
+      json_reply(form == ErrorForm::kOpenAi ? frontend::error_body(status)
+                                            : frontend::message_error(number, status.message()),
+                 number);
   if (number == 429 || number == 503) reply.fields.push_back({"Retry-After", "1"});
   return reply;
 }
 
-Reply unavailable_reply(const ApiService& service) {
+Reply unavailable_reply(const ApiService& service, ErrorForm form) {
   const std::string why =
       service.draining()
           ? "the server is ending"
           : fmt::format("the model is still loading: {:.0f} % is there", 100 * service.progress());
-  return error_reply({503, service.draining() ? "ending" : "loading", why, {{"Retry-After", "1"}}});
+  return error_reply({503, service.draining() ? "ending" : "loading", why, {{"Retry-After", "1"}}},
+                     form);
 }
 
 Result<Json> read_json(Exchange& exchange) {
   const std::string body = exchange.take_body();
   return parse_json_object(body, "the body", kBodyLimits);
+}
+
+void list_ignored(const std::vector<std::string>& names, Exchange& exchange) {
+  if (!names.empty()) exchange.add_field({"x-strata-ignored-fields", listed(names)});
 }
 
 }  // namespace strata::server

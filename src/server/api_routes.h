@@ -4,6 +4,8 @@
 
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "server/api_service.h"
@@ -24,16 +26,21 @@ asio::awaitable<void> list_models(Service& service, Exchange& exchange);
 asio::awaitable<void> show_model(Service& service, Exchange& exchange);
 asio::awaitable<void> chat_completions(Service& service, Exchange& exchange);
 asio::awaitable<void> completions(Service& service, Exchange& exchange);
+asio::awaitable<void> messages(Service& service, Exchange& exchange);
+asio::awaitable<void> responses(Service& service, Exchange& exchange);
+asio::awaitable<void> count_tokens(Service& service, Exchange& exchange);
 asio::awaitable<void> tokenize(Service& service, Exchange& exchange);
 asio::awaitable<void> detokenize(Service& service, Exchange& exchange);
 
 // What they have in common.
 Reply json_reply(const Json& body, int status = 200);
-/// OpenAI's error object; with Retry-After where the same request may be taken later.
-Reply status_reply(const Status& status);
+/// An error object; with Retry-After where the same request may be taken later.
+Reply status_reply(const Status& status, ErrorForm form = ErrorForm::kOpenAi);
 /// 503: no model yet, or no more.
-Reply unavailable_reply(const ApiService& service);
+Reply unavailable_reply(const ApiService& service, ErrorForm form = ErrorForm::kOpenAi);
 /// The body as an object, within limits that bound its memory.
 Result<Json> read_json(Exchange& exchange);
+/// Tells the client which of its fields nobody knows.
+void list_ignored(const std::vector<std::string>& names, Exchange& exchange);
 
 }  // namespace strata::server

@@ -2,39 +2,25 @@
 // is done in plain functions; coroutines only wait and send.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "frontend/api_error.h"
+#include "frontend/dialects/dialect.h"
 #include "server/api_routes.h"
 
 namespace strata::server {
 namespace {
 
-using frontend::ApiKind;
-
-constexpr std::string_view kPing = ": ping\n\n";
-constexpr size_t kMaxListed = 1024;  // bytes of a header
+using frontend::Dialect;
 
 // A request that was read, and how its answers are headed.
 struct Call {
+  const Dialect& dialect;
   std::shared_ptr<Signal> signal;
   std::shared_ptr<Generation> generation;
   frontend::ResponseHead head;
   std::unique_ptr<frontend::StreamWriter> writer;  // null: one answer at the end
 };
-
-// Names that nobody knows, as far as a header can hold them.
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    const bool plain = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!plain || text.size() + name.size() > kMaxListed) continue;
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
-}
 
 Result<void> check_requests(const frontend::ApiRequest& request, const Served& served) {
   for (const auto& prompt : request.prompts) {
@@ -44,24 +30,24 @@ Result<void> check_requests(const frontend::ApiRequest& request, const Served& s
   return {};
 }
 
-Result<Call> submit(ApiKind kind, const ApiService& api, const Served& served, Exchange& exchange) {
+Result<Call> submit(const Dialect& dialect, const ApiService& api, const Served& served,
+                    Exchange& exchange) {
   const Json body = TRY(read_json(exchange));
-  frontend::ApiRequest request = TRY(frontend::read_api_request(kind, body, served.model));
+  frontend::ApiRequest request = TRY(dialect.read(body, served.model));
   TRY(check_requests(request, served));
-  if (!request.ignored.empty()) {
-    exchange.add_field({"x-strata-ignored-fields", listed(request.ignored)});
-  }
+  list_ignored(request.ignored, exchange);
   if (exchange.key())
     request.cache_salt = fmt::format("{}:{}", *exchange.key(), request.cache_salt);
   request.received_ns = api.now_ns();
-  Call call{.signal = exchange.make_signal(),
+  Call call{.dialect = dialect,
+            .signal = exchange.make_signal(),
             .generation = {},
-            .head = {.id = frontend::random_id(kind == ApiKind::kChat ? "chatcmpl-" : "cmpl-"),
+            .head = {.id = frontend::random_id(dialect.id_prefix),
                      .model = served.model.name,
                      .created_s = api.now_s()},
             .writer = {}};
   if (request.stream.wanted) {
-    call.writer = std::make_unique<frontend::StreamWriter>(request, call.head, *served.model.codec);
+    call.writer = dialect.stream(request, call.head, *served.model.codec);
   }
   call.generation =
       std::make_shared<Generation>(std::move(request), [weak = std::weak_ptr(call.signal)] {
@@ -71,10 +57,14 @@ Result<Call> submit(ApiKind kind, const ApiService& api, const Served& served, E
   return call;
 }
 
-Reply whole_reply(const Call& call, const Generation::News& news) {
-  if (news.error) return status_reply(*news.error);
-  const auto body = call.generation->body(call.head);
-  return body ? json_reply(*body) : status_reply(body.error());
+Reply failed_reply(const Dialect& dialect, const Status& status, const Exchange& exchange) {
+  return status_reply(dialect.in_its_words(status), exchange.error_form());
+}
+
+Reply whole_reply(const Call& call, const Generation::News& news, const Exchange& exchange) {
+  if (news.error) return failed_reply(call.dialect, *news.error, exchange);
+  const auto body = call.generation->body(call.head, call.dialect.whole);
+  return body ? json_reply(*body) : failed_reply(call.dialect, body.error(), exchange);
 }
 
 asio::awaitable<void> answer_whole(const Served& served, Exchange& exchange, const Call& call,
@@ -87,7 +77,7 @@ asio::awaitable<void> answer_whole(const Served& served, Exchange& exchange, con
     }
     const Generation::News news = call.generation->take();
     if (!news.done) continue;
-    Reply reply = whole_reply(call, news);
+    Reply reply = whole_reply(call, news, exchange);
     co_await exchange.reply(std::move(reply));
     co_return;
   }
@@ -109,8 +99,8 @@ Result<std::string> event_text(frontend::StreamWriter& writer, const Generation:
 
 Events next_events(frontend::StreamWriter& writer, const Generation::News& news, bool first) {
   auto text = event_text(writer, news, first);
-  if (!text) return {frontend::StreamWriter::error(text.error()), true};
-  if (news.error) return {*text + frontend::StreamWriter::error(*news.error), true};
+  if (!text) return {writer.error(text.error()), true};
+  if (news.error) return {*text + writer.error(*news.error), true};
   if (news.done) return {*text + writer.end(), true};
   return {std::move(*text), false};
 }
@@ -123,7 +113,7 @@ asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, co
     const Generation::News news = call.generation->take();
     const bool first = !exchange.streaming();
     if (first && news.error) {
-      Reply reply = status_reply(*news.error);
+      Reply reply = failed_reply(call.dialect, *news.error, exchange);
       co_await exchange.reply(std::move(reply));
       co_return;
     }
@@ -131,7 +121,7 @@ asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, co
     if (first && !news.accepted && !timeout) continue;
     if (first && !co_await exchange.begin_stream()) break;
     Events events = next_events(*call.writer, news, first);
-    if (events.text.empty() && timeout) events.text = kPing;
+    if (events.text.empty() && timeout) events.text = call.writer->ping();
     const bool sent = events.text.empty() || co_await exchange.send(events.text);
     if (!sent) break;
     if (!events.ended) continue;
@@ -142,17 +132,17 @@ asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, co
   served.door.cancel(call.generation);
 }
 
-asio::awaitable<void> complete(ApiKind kind, Service& service, Exchange& exchange) {
+asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchange& exchange) {
   const auto& api = static_cast<const ApiService&>(service);
   const Served* served = api.served();
   if (served == nullptr) {
-    Reply reply = unavailable_reply(api);
+    Reply reply = unavailable_reply(api, exchange.error_form());
     co_await exchange.reply(std::move(reply));
     co_return;
   }
-  auto call = submit(kind, api, *served, exchange);
+  auto call = submit(dialect, api, *served, exchange);
   if (!call) {
-    Reply reply = status_reply(call.error());
+    Reply reply = failed_reply(dialect, call.error(), exchange);
     co_await exchange.reply(std::move(reply));
   } else if (call->writer) {
     co_await answer_stream(*served, exchange, *call, api.ping_interval());
@@ -164,11 +154,19 @@ asio::awaitable<void> complete(ApiKind kind, Service& service, Exchange& exchang
 }  // namespace
 
 asio::awaitable<void> chat_completions(Service& service, Exchange& exchange) {
-  co_await complete(ApiKind::kChat, service, exchange);
+  co_await complete(frontend::chat_dialect(), service, exchange);
 }
 
 asio::awaitable<void> completions(Service& service, Exchange& exchange) {
-  co_await complete(ApiKind::kCompletion, service, exchange);
+  co_await complete(frontend::completions_dialect(), service, exchange);
+}
+
+asio::awaitable<void> messages(Service& service, Exchange& exchange) {
+  co_await complete(frontend::messages_dialect(), service, exchange);
+}
+
+asio::awaitable<void> responses(Service& service, Exchange& exchange) {
+  co_await complete(frontend::responses_dialect(), service, exchange);
 }
 
 }  // namespace strata::server

@@ -154,13 +154,13 @@ std::optional<HttpError> check_host(const ConnectionContext& context, const Head
 
 std::optional<HttpError> check_key(const ConnectionContext& context, const Head& head) {
   const ApiKeys& keys = context.config.keys;
-  const std::string* given = head.field("authorization");
-  if (keys.empty() || (given != nullptr && keys.find_bearer(*given))) return {};
-  return HttpError{
-      401,
-      "invalid_api_key",
-      given == nullptr ? "no API key: send Authorization: Bearer KEY" : "the API key is wrong",
-      {{"WWW-Authenticate", "Bearer"}}};
+  if (keys.empty() || keys.find_given(head)) return {};
+  const bool none = head.field("authorization") == nullptr && head.field("x-api-key") == nullptr;
+  return HttpError{401,
+                   "invalid_api_key",
+                   none ? "no API key: send Authorization: Bearer KEY, or x-api-key: KEY"
+                        : "the API key is wrong",
+                   {{"WWW-Authenticate", "Bearer"}}};
 }
 
 // Cross-site requests of browsers are of the types that forms have.
@@ -201,7 +201,8 @@ Reply options_reply(const FoundRoute& found, const std::vector<Field>& fields) {
   if (fields.size() == 1) return reply;  // no origin that is allowed
   reply.fields.push_back({"Access-Control-Allow-Methods", found.allowed});
   reply.fields.push_back(
-      {"Access-Control-Allow-Headers", "Authorization, Content-Type, x-request-id"});
+      {"Access-Control-Allow-Headers",
+       "Authorization, Content-Type, x-request-id, x-api-key, anthropic-version, anthropic-beta"});
   return reply;
 }
 
@@ -261,9 +262,8 @@ class Conversation {
     if (found.route == nullptr) options = options_reply(found, fields);
     Exchange exchange(link_, std::move(request), std::move(fields));
     exchange.set_id(found.id);
-    if (const std::string* given = exchange.request().head.field("authorization")) {
-      exchange.set_key(context_.config.keys.find_bearer(*given));
-    }
+    exchange.set_key(context_.config.keys.find_given(exchange.request().head));
+    choose_errors(exchange);
     if (options) {
       co_await exchange.reply(std::move(*options));
     } else {
@@ -272,6 +272,15 @@ class Conversation {
     link_->end_wait();
     log(exchange);
     co_return exchange.keep_alive() && !link_->gone() ? Next::kGo : Next::kClose;
+  }
+
+  // Clients of the one API look for their request's id under another name.
+  void choose_errors(Exchange& exchange) const {
+    const ErrorForm form = error_form(context_.routes, exchange.request().head.path);
+    exchange.set_error_form(form);
+    if (form == ErrorForm::kAnthropic) {
+      exchange.add_field({"request-id", exchange.request().id});
+    }
   }
 
   // The head was right: without a body to come the connection may go on.
@@ -296,7 +305,8 @@ class Conversation {
     }
     std::vector<Field> fields = common_fields(context_, request.head, request.id);
     Exchange exchange(link_, std::move(request), std::move(fields));
-    Reply reply = error_reply(error);
+    choose_errors(exchange);
+    Reply reply = error_reply(error, exchange.error_form());
     co_await exchange.reply(std::move(reply));
     log(exchange);
   }

@@ -115,7 +115,8 @@ TEST_F(EngineDoorTest, AnswersThreadsAsTheEngineAloneDoes) {
       whole.wait();
       gone.wait();
       EXPECT_EQ(streamed.ids, expected[i].ids);
-      const auto body = whole.generation->body({.id = "x", .model = "m", .created_s = 1});
+      const auto body = whole.generation->body({.id = "x", .model = "m", .created_s = 1},
+                                               frontend::response_body);
       EXPECT_EQ((*body)["usage"]["completion_tokens"], 12);
       EXPECT_TRUE(gone.error && gone.error->code == Code::kCancelled);
     });

@@ -29,6 +29,8 @@ class Exchange {
   /// Which of the server's keys was given; nothing where the route needs none.
   std::optional<size_t> key() const { return key_; }
   void set_key(std::optional<size_t> key) { key_ = key; }
+  ErrorForm error_form() const { return error_form_; }
+  void set_error_form(ErrorForm form) { error_form_ = form; }
   void add_field(Field field) { fields_.push_back(std::move(field)); }
 
   asio::awaitable<void> reply(Reply reply);
@@ -56,6 +58,7 @@ class Exchange {
   Request request_;
   std::string path_rest_;
   std::optional<size_t> key_;
+  ErrorForm error_form_ = ErrorForm::kOpenAi;
   std::vector<Field> fields_;
   int status_ = 0;
   int64_t sent_bytes_ = 0;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "frontend/completion.h"
-#include "frontend/openai_stream.h"
+#include "frontend/dialects/stream_writer.h"
 
 namespace strata::server {
 
@@ -30,7 +30,9 @@ class Generation {
   };
   News take();
   /// After done, without an error.
-  Result<Json> body(const frontend::ResponseHead& head) const { return completion_->body(head); }
+  Result<Json> body(const frontend::ResponseHead& head, frontend::BodyWriter writer) const {
+    return completion_->body(head, writer);
+  }
   int64_t prompts() const { return prompts_; }
 
   // What follows is the engine thread's (EngineDoor).

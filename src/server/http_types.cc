@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "frontend/messages/message_error.h"
 
 namespace strata::server {
 namespace {
@@ -40,6 +41,14 @@ std::string_view error_type(int status) {
   return status >= 500 ? "server_error" : "invalid_request_error";
 }
 
+Json openai_error(const HttpError& error) {
+  return {{"error",
+           {{"message", error.message},
+            {"type", error_type(error.status)},
+            {"param", nullptr},
+            {"code", error.code}}}};
+}
+
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -57,12 +66,10 @@ std::string_view reason_phrase(int status) {
   return found == std::end(kReasons) ? "Error" : found->second;
 }
 
-Reply error_reply(const HttpError& error) {
-  const Json body = {{"error",
-                      {{"message", error.message},
-                       {"type", error_type(error.status)},
-                       {"param", nullptr},
-                       {"code", error.code}}}};
+Reply error_reply(const HttpError& error, ErrorForm form) {
+  const Json body = form == ErrorForm::kOpenAi
+                        ? openai_error(error)
+                        : frontend::message_error(error.status, error.message);
   return {.status = error.status,
           .body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
           .fields = error.fields};

@@ -71,8 +71,10 @@ struct HttpError {
   std::vector<Field> fields = {};
 };
 
-/// OpenAI's error object.
-Reply error_reply(const HttpError& error);
+/// Whose shape errors have: each API's clients know one.
+enum class ErrorForm : uint8_t { kOpenAi, kAnthropic };
+
+Reply error_reply(const HttpError& error, ErrorForm form = ErrorForm::kOpenAi);
 std::string_view reason_phrase(int status);
 
 }  // namespace strata::server

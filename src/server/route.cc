@@ -1,6 +1,7 @@
 // A linear search: the table is short.
 #include "server/route.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace strata::server {
@@ -19,6 +20,12 @@ std::optional<std::string> match(const Route& route, std::string_view path) {
 }
 
 }  // namespace
+
+ErrorForm error_form(std::span<const Route> routes, std::string_view path) {
+  const auto found = std::ranges::find_if(
+      routes, [&](const Route& route) { return match(route, path).has_value(); });
+  return found == routes.end() ? ErrorForm::kOpenAi : found->errors;
+}
 
 std::expected<FoundRoute, HttpError> find_route(std::span<const Route> routes, const Head& head) {
   FoundRoute found;

@@ -26,6 +26,7 @@ struct Route {
   std::string_view path;    // "/v1/models/{id}": {id} is the rest of the path
   Handler handler = nullptr;
   bool needs_key = true;
+  ErrorForm errors = ErrorForm::kOpenAi;
 };
 
 struct FoundRoute {
@@ -33,6 +34,9 @@ struct FoundRoute {
   std::string id;
   std::string allowed;  // methods of this path: "GET, HEAD, OPTIONS"
 };
+
+/// Of the routes with this path.
+ErrorForm error_form(std::span<const Route> routes, std::string_view path);
 
 /// 404 where no route has the path, 405 with Allow where none of its methods is asked for.
 std::expected<FoundRoute, HttpError> find_route(std::span<const Route> routes, const Head& head);

@@ -2,6 +2,8 @@
 #include <limits>
 #include <utility>
 
+#include "frontend/messages/message_error.h"
+#include "frontend/messages/message_request.h"
 #include "frontend/tools/chat_body.h"
 #include "server/api_routes.h"
 
@@ -31,6 +33,15 @@ Result<Json> text_of(Exchange& exchange, const Served& served) {
   return Json{{"prompt", TRY(served.model.codec->decode(ids))}};
 }
 
+// As Anthropic's API counts the tokens of a message.
+Result<Json> message_tokens(Exchange& exchange, const Served& served) {
+  const Json body = TRY(read_json(exchange));
+  auto request = frontend::read_message_count(body, served.model);
+  if (!request) return std::unexpected(frontend::in_message_words(std::move(request).error()));
+  list_ignored(request->ignored, exchange);
+  return Json{{"input_tokens", request->prompts.front().size()}};
+}
+
 using Question = Result<Json> (*)(Exchange& exchange, const Served& served);
 
 asio::awaitable<void> answer(Service& service, Exchange& exchange, Question question) {
@@ -38,11 +49,11 @@ asio::awaitable<void> answer(Service& service, Exchange& exchange, Question ques
   const Served* served = api.served();
   Reply reply;
   if (served == nullptr) {
-    reply = unavailable_reply(api);
+    reply = unavailable_reply(api, exchange.error_form());
   } else if (const auto body = question(exchange, *served)) {
     reply = json_reply(*body);
   } else {
-    reply = status_reply(body.error());
+    reply = status_reply(body.error(), exchange.error_form());
   }
   co_await exchange.reply(std::move(reply));
 }
@@ -51,6 +62,10 @@ asio::awaitable<void> answer(Service& service, Exchange& exchange, Question ques
 
 asio::awaitable<void> tokenize(Service& service, Exchange& exchange) {
   co_await answer(service, exchange, tokens_of);
+}
+
+asio::awaitable<void> count_tokens(Service& service, Exchange& exchange) {
+  co_await answer(service, exchange, message_tokens);
 }
 
 asio::awaitable<void> detokenize(Service& service, Exchange& exchange) {

@@ -219,7 +219,7 @@ class BatchRun {
       counts_.generated_tokens += row->completion->generated_tokens();
       if (const auto& error = row->completion->error()) {
         end_with(*row, *error);
-      } else if (auto body = row->completion->body(row->head)) {
+      } else if (auto body = row->completion->body(row->head, frontend::response_body)) {
         end(*row, output_line(*row, response_json(200, std::move(*body)), nullptr));
       } else {
         end_with(*row, body.error());

@@ -20,6 +20,11 @@ std::string random_call_id(bool short_id) {
 
 }  // namespace
 
+bool begins_part(std::optional<DeltaKind> last, const Delta& next) {
+  if (next.kind == DeltaKind::kArguments) return false;
+  return next.kind == DeltaKind::kCall || last != next.kind;
+}
+
 void Deltas::add(DeltaKind kind, std::string_view text) {
   if (text.empty()) return;
   if (list_.empty() || list_.back().kind != kind) list_.push_back({.kind = kind});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,10 @@ struct Delta {
   int64_t call = 0;       // of kCall and kArguments: 0 for the answer's first call
   std::string id = {};    // of kCall
 };
+
+/// Whether `next` begins a part of the answer after one of kind `last`: thoughts, text and calls
+/// are a part each, and arguments are of the call before them.
+bool begins_part(std::optional<DeltaKind> last, const Delta& next);
 
 /// Where parsers write. Pieces of one kind become one.
 class Deltas {
