@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
-#include "apps/line_reader.h"
 #include "base/env.h"
 #include "base/json.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 
 namespace strata::apps {

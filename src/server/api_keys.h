@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace strata::server {
 class ApiKeys {
  public:
   void add(std::string_view key);
+  /// A name for each key, in their order: the same in every run, and no way back to the key but by
+  /// trying keys.
+  std::vector<std::string> owners() const;
   bool empty() const { return hashes_.empty(); }
   /// Which key it is. The time does not depend on where keys differ, nor on which one matches.
   std::optional<size_t> find(std::string_view key) const;

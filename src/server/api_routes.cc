@@ -32,6 +32,15 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
     {"POST", "/tokenize", tokenize},
     {"POST", "/detokenize", detokenize},
+    {"POST", "/v1/files", upload_file, true, BodyKind::kForm},
+    {"GET", "/v1/files", list_files},
+    {"GET", "/v1/files/{part}", show_file},
+    {"DELETE", "/v1/files/{part}", delete_file},
+    {"GET", "/v1/files/{part}/content", show_file_content},
+    {"POST", "/v1/batches", create_batch},
+    {"GET", "/v1/batches", list_batches},
+    {"GET", "/v1/batches/{part}", show_batch},
+    {"POST", "/v1/batches/{part}/cancel", cancel_batch},
 };
 
 // As far as a header can hold them.

@@ -31,6 +31,15 @@ asio::awaitable<void> responses(Service& service, Exchange& exchange);
 asio::awaitable<void> count_tokens(Service& service, Exchange& exchange);
 asio::awaitable<void> tokenize(Service& service, Exchange& exchange);
 asio::awaitable<void> detokenize(Service& service, Exchange& exchange);
+asio::awaitable<void> upload_file(Service& service, Exchange& exchange);
+asio::awaitable<void> list_files(Service& service, Exchange& exchange);
+asio::awaitable<void> show_file(Service& service, Exchange& exchange);
+asio::awaitable<void> show_file_content(Service& service, Exchange& exchange);
+asio::awaitable<void> delete_file(Service& service, Exchange& exchange);
+asio::awaitable<void> create_batch(Service& service, Exchange& exchange);
+asio::awaitable<void> list_batches(Service& service, Exchange& exchange);
+asio::awaitable<void> show_batch(Service& service, Exchange& exchange);
+asio::awaitable<void> cancel_batch(Service& service, Exchange& exchange);
 
 // What they have in common.
 Reply json_reply(const Json& body, int status = 200);

@@ -17,6 +17,8 @@
 
 namespace strata::server {
 
+class FilesService;
+
 /// A loaded model. Lives until the server has ended.
 struct Served {
   EngineDoor& door;
@@ -53,6 +55,9 @@ class ApiService : public Service {
   const std::shared_ptr<LatestStats>& latest() const { return latest_; }
   bool old_metric_names() const { return old_metric_names_; }
   void use_old_metric_names() { old_metric_names_ = true; }
+  /// Null where the server keeps no files.
+  FilesService* files() const { return files_; }
+  void use_files(FilesService& files) { files_ = &files; }
 
  private:
   Env& env_;
@@ -63,7 +68,8 @@ class ApiService : public Service {
   std::atomic<int64_t> total_bytes_ = 0;
   std::atomic<const Served*> served_ = nullptr;
   std::atomic<bool> draining_ = false;
-  bool old_metric_names_ = false;  // set before the server starts
+  bool old_metric_names_ = false;  // set before the server starts, as what follows
+  FilesService* files_ = nullptr;
   HttpCounts http_;
   const std::shared_ptr<LatestStats> latest_ = std::make_shared<LatestStats>();
 };

@@ -5,22 +5,18 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <utility>
 #include <vector>
 
 #include "frontend/openai_response.h"
+#include "server/body_reader.h"
 #include "server/exchange.h"
 #include "server/http_head.h"
 
 namespace strata::server {
 namespace {
 
-namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
-using BodyParser = http::request_parser<http::string_body>;
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr size_t kMaxIdBytes = 128;
@@ -34,9 +30,7 @@ struct ReadHead {
   std::optional<HttpError> error = {};
 };
 
-HttpError too_slow(const char* what) {
-  return {408, "request_timeout", fmt::format("the {} took too long", what)};
-}
+HttpError head_too_slow() { return {408, "request_timeout", "the head took too long"}; }
 
 ReadHead refused_head(HttpError error) { return {.error = std::move(error)}; }
 
@@ -50,8 +44,6 @@ HttpError overloaded() {
 HttpError too_many_connections() {
   return {503, "too_many_connections", "too many connections are open", {{"Retry-After", "1"}}};
 }
-
-HttpError bad_body(const char* why) { return {400, "bad_request", why}; }
 
 asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
   std::string& input = link.input();
@@ -75,7 +67,7 @@ asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
     }
     if (auto fault = check_head_start(input, limits)) co_return refused_head(std::move(*fault));
     const Received got = co_await link.receive();
-    if (got == Received::kTimeout && !input.empty()) co_return refused_head(too_slow("head"));
+    if (got == Received::kTimeout && !input.empty()) co_return refused_head(head_too_slow());
     if (got != Received::kData) co_return ReadHead{};
   }
 }
@@ -102,38 +94,21 @@ class BodyCharge {
   int64_t held_ = 0;
 };
 
-HttpError body_error(const boost::system::error_code& failure, const HttpLimits& limits) {
-  if (failure == http::error::body_limit) {
-    return {413, "body_too_large",
-            fmt::format("the body is larger than {} bytes", limits.body_bytes)};
-  }
-  return {400, "bad_request", fmt::format("the body is not framed right: {}", failure.message())};
-}
-
-// The head stands at the front of the input, for the parser to find its framing there.
 asio::awaitable<std::optional<HttpError>> read_body(Link& link, ConnectionContext& context,
                                                     BodyCharge& charge, std::string& body) {
   const HttpLimits& limits = context.config.limits;
-  BodyParser parser;
-  parser.eager(true);
-  parser.header_limit(static_cast<uint32_t>(limits.head_bytes));
-  parser.body_limit(limits.body_bytes);
-  std::string& input = link.input();
+  // What has come is charged before more is read: a body that stops costs what it sent.
+  const BodyReader::Sizes sizes{.most_bytes = limits.body_bytes, .piece_bytes = 1};
+  BodyReader reader(link, limits, sizes);
   link.arm(limits.body_timeout);
-  while (!parser.is_done()) {
-    boost::system::error_code failure;
-    if (!input.empty()) input.erase(0, parser.put(asio::buffer(input), failure));
-    if (failure && failure != http::error::need_more) co_return body_error(failure, limits);
-    if (parser.is_done()) break;
-    const auto bytes = static_cast<int64_t>(parser.get().body().size() + input.size());
-    if (input.size() > limits.head_bytes) co_return bad_body("a chunk is not framed right");
+  while (!reader.done()) {
+    auto piece = co_await reader.next();
+    if (!piece) co_return std::move(piece).error();
+    body += *piece;
+    const auto bytes = static_cast<int64_t>(body.size() + link.input().size());
     if (!charge.grow_to(bytes, limits.all_bodies_bytes)) co_return overloaded();
-    const Received got = co_await link.receive();
-    if (got == Received::kTimeout) co_return too_slow("body");
-    if (got != Received::kData) co_return bad_body("the body ends before its length");
   }
   link.disarm();
-  body = std::move(parser.get().body());
   co_return std::nullopt;
 }
 
@@ -163,14 +138,34 @@ std::optional<HttpError> check_key(const ConnectionContext& context, const Head&
                    {{"WWW-Authenticate", "Bearer"}}};
 }
 
-// Cross-site requests of browsers are of the types that forms have.
-std::optional<HttpError> check_type(const Head& head) {
+// Cross-site requests of browsers are of the types that forms have: for a form their origin, which
+// browsers tell, must be this server or one that is allowed.
+std::optional<HttpError> check_form(const ConnectionContext& context, const Head& head) {
+  const std::string* origin = head.field("origin");
+  const std::string* host = head.field("host");
+  if (origin == nullptr) return {};
+  const bool own =
+      host != nullptr && (*origin == "http://" + *host || *origin == "https://" + *host);
+  const auto same = [&](const std::string& one) { return one == "*" || one == *origin; };
+  if (own || std::ranges::any_of(context.config.allowed_origins, same)) return {};
+  return HttpError{403, "origin_not_allowed", "pages of other sites send no forms here"};
+}
+
+std::optional<HttpError> check_body(const ConnectionContext& context, const Head& head,
+                                    const Route* route) {
   if (head.method != "POST") return {};
+  const bool form = route != nullptr && route->body == BodyKind::kForm;
+  const std::string_view wanted = form ? "multipart/form-data" : "application/json";
   const std::string* type = head.field("content-type");
   const std::string_view media =
       type == nullptr ? "" : std::string_view(*type).substr(0, type->find_first_of("; "));
-  if (same_name(media, "application/json")) return {};
-  return HttpError{415, "content_type", "send Content-Type: application/json"};
+  if (!same_name(media, wanted)) {
+    return HttpError{415, "content_type", fmt::format("send Content-Type: {}", wanted)};
+  }
+  if (form) return check_form(context, head);
+  const size_t most = context.config.limits.body_bytes;
+  if (head.content_length <= most) return {};
+  return HttpError{413, "body_too_large", fmt::format("the body is larger than {} bytes", most)};
 }
 
 std::string request_id(const Head& head) {
@@ -236,13 +231,31 @@ class Conversation {
     if (request.head.expects_continue && !co_await link_->write("HTTP/1.1 100 Continue\r\n\r\n")) {
       co_return Next::kClose;
     }
+    const bool form = found->route != nullptr && found->route->body == BodyKind::kForm;
+    if (form) co_return co_await take_form(std::move(request), *found);
+    co_return co_await take_json(std::move(request), *found);
+  }
+
+  asio::awaitable<Next> take_json(Request request, FoundRoute found) {
     BodyCharge charge(context_.body_bytes);
     auto wrong = co_await read_body(*link_, context_, charge, request.body);
     if (wrong) {
       co_await refuse(std::move(request), *wrong);
       co_return Next::kClose;
     }
-    co_return co_await handle(std::move(request), *found);
+    co_return co_await handle(std::move(request), found, nullptr);
+  }
+
+  asio::awaitable<Next> take_form(Request request, FoundRoute found) {
+    const HttpLimits& limits = context_.config.limits;
+    BodyCharge charge(context_.body_bytes);
+    if (!charge.grow_to(BodyReader::kPieceBytes, limits.all_bodies_bytes)) {
+      co_await refuse(std::move(request), overloaded());
+      co_return Next::kClose;
+    }
+    const BodyReader::Sizes sizes{.most_bytes = limits.upload_bytes};
+    BodyReader reader(*link_, limits, sizes);
+    co_return co_await handle(std::move(request), found, &reader);
   }
 
   std::expected<FoundRoute, HttpError> check(const Head& head) const {
@@ -252,16 +265,20 @@ class Conversation {
     if (found->route != nullptr && found->route->needs_key) {
       if (auto wrong = check_key(context_, head)) return std::unexpected(std::move(*wrong));
     }
-    if (auto wrong = check_type(head)) return std::unexpected(std::move(*wrong));
+    if (auto wrong = check_body(context_, head, found->route)) {
+      return std::unexpected(std::move(*wrong));
+    }
     return found;
   }
 
-  asio::awaitable<Next> handle(Request request, const FoundRoute& found) {
+  // `body` is null where the request holds its body.
+  asio::awaitable<Next> handle(Request request, const FoundRoute& found, BodyReader* body) {
     std::vector<Field> fields = common_fields(context_, request.head, request.id);
     std::optional<Reply> options;
     if (found.route == nullptr) options = options_reply(found, fields);
     Exchange exchange(link_, std::move(request), std::move(fields));
     exchange.set_id(found.id);
+    exchange.set_body(body);
     exchange.set_key(context_.config.keys.find_given(exchange.request().head));
     choose_errors(exchange);
     if (options) {

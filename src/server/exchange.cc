@@ -22,7 +22,8 @@ Exchange::Exchange(std::shared_ptr<Link> link, Request request, std::vector<Fiel
 
 std::string Exchange::head_text(int status, std::string_view content_type,
                                 std::string_view framing) {
-  keep_alive_ = keep_alive_ && !link_->draining();
+  const bool whole = body_ == nullptr || body_->done();
+  keep_alive_ = keep_alive_ && whole && !link_->draining();
   status_ = status;
   std::string text = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
   if (!content_type.empty()) text += fmt::format("Content-Type: {}\r\n", content_type);
@@ -40,6 +41,23 @@ asio::awaitable<void> Exchange::reply(Reply reply) {
   if (request_.head.method != "HEAD") text += reply.body;
   sent_bytes_ += static_cast<int64_t>(text.size());
   co_await link_->write(text);
+}
+
+asio::awaitable<std::expected<std::string, HttpError>> Exchange::next_piece() {
+  return body_->timed_piece();
+}
+
+asio::awaitable<bool> Exchange::begin_bytes(std::string content_type, uint64_t length) {
+  const std::string text =
+      head_text(200, content_type, fmt::format("Content-Length: {}\r\n", length));
+  sent_bytes_ += static_cast<int64_t>(text.size());
+  const bool there = co_await link_->write(text);
+  co_return there&& request_.head.method != "HEAD";
+}
+
+asio::awaitable<bool> Exchange::send_bytes(std::string_view bytes) {
+  sent_bytes_ += static_cast<int64_t>(bytes.size());
+  return link_->write(bytes);
 }
 
 asio::awaitable<bool> Exchange::begin_stream() {

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/body_reader.h"
 #include "server/http_types.h"
 #include "server/link.h"
 
@@ -33,7 +36,15 @@ class Exchange {
   void set_error_form(ErrorForm form) { error_form_ = form; }
   void add_field(Field field) { fields_.push_back(std::move(field)); }
 
+  /// Where the route takes its body piece by piece: the next piece, empty at the end.
+  asio::awaitable<std::expected<std::string, HttpError>> next_piece();
+  void set_body(BodyReader* body) { body_ = body; }
+
   asio::awaitable<void> reply(Reply reply);
+  /// A body of so many bytes, which send_bytes() sends. False where the client has gone, or asked
+  /// for the head alone.
+  asio::awaitable<bool> begin_bytes(std::string content_type, uint64_t length);
+  asio::awaitable<bool> send_bytes(std::string_view bytes);
   /// Server-sent events from now on. These return false where the client has gone.
   asio::awaitable<bool> begin_stream();
   asio::awaitable<bool> send(std::string_view events);
@@ -46,6 +57,9 @@ class Exchange {
   bool streaming() const { return streaming_; }
   bool answered() const { return status_ != 0; }
   bool keep_alive() const { return keep_alive_; }
+  /// After this answer there is no other: the client still sends what nobody will read.
+  void close_after() { keep_alive_ = false; }
+  asio::any_io_executor executor() { return link_->executor(); }
   /// For the access log: 499 where the client went away before an answer.
   int status() const { return status_ != 0 ? status_ : 499; }
   int64_t sent_bytes() const { return sent_bytes_; }
@@ -59,6 +73,7 @@ class Exchange {
   std::string path_rest_;
   std::optional<size_t> key_;
   ErrorForm error_form_ = ErrorForm::kOpenAi;
+  BodyReader* body_ = nullptr;  // null: the request holds it
   std::vector<Field> fields_;
   int status_ = 0;
   int64_t sent_bytes_ = 0;

@@ -166,9 +166,9 @@ std::expected<void, HttpError> read_length(const HttpLimits& limits, Head& head)
   }
   const bool huge = text.size() > kMaxLengthDigits;
   if (!huge) std::from_chars(text.data(), text.data() + text.size(), head.content_length);
-  if (!huge && head.content_length <= limits.body_bytes) return {};
-  return refuse(413, "body_too_large",
-                fmt::format("the body is larger than {} bytes", limits.body_bytes));
+  const size_t most = std::max(limits.body_bytes, limits.upload_bytes);
+  if (!huge && head.content_length <= most) return {};
+  return refuse(413, "body_too_large", fmt::format("the body is larger than {} bytes", most));
 }
 
 std::expected<void, HttpError> read_framing(const HttpLimits& limits, Head& head) {

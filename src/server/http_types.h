@@ -18,10 +18,11 @@ struct HttpLimits {
   size_t target_bytes = 8 << 10;
   size_t fields = 100;
   size_t body_bytes = 16 << 20;
+  size_t upload_bytes = 0;              // of routes that take their body piece by piece
   int64_t all_bodies_bytes = 64 << 20;  // received and not yet handled, of all connections
   int64_t connections = 16384;
   std::chrono::milliseconds head_timeout{10'000};
-  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds body_timeout{60'000};   // or for a piece of an upload
   std::chrono::milliseconds idle_timeout{75'000};   // between requests
   std::chrono::milliseconds write_timeout{30'000};  // for a piece of kWritePiece bytes
   std::chrono::milliseconds ping_interval{15'000};  // of a stream that has nothing to say

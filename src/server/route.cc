@@ -8,9 +8,21 @@ namespace strata::server {
 namespace {
 
 constexpr std::string_view kRest = "{id}";
+constexpr std::string_view kPart = "{part}";
 
-// What "{id}" stands for, empty where the route has none; nullopt where the path is another one.
+std::optional<std::string> match_part(std::string_view pattern, std::string_view path) {
+  const size_t at = pattern.find(kPart);
+  const std::string_view behind = pattern.substr(at + kPart.size());
+  if (!path.starts_with(pattern.substr(0, at)) || !path.substr(at).ends_with(behind)) return {};
+  const std::string_view part = path.substr(at, path.size() - at - behind.size());
+  if (part.empty() || part.contains('/')) return {};
+  return std::string(part);
+}
+
+// What "{id}" or "{part}" stands for, empty where the route has none; nullopt where the path is
+// another one.
 std::optional<std::string> match(const Route& route, std::string_view path) {
+  if (route.path.contains(kPart)) return match_part(route.path, path);
   if (!route.path.ends_with(kRest)) {
     return route.path == path ? std::optional<std::string>("") : std::nullopt;
   }

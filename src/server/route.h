@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <string>
@@ -21,12 +22,18 @@ class Service {
 
 using Handler = boost::asio::awaitable<void> (*)(Service& service, Exchange& exchange);
 
+/// kForm: multipart/form-data of any size, which the handler takes piece by piece.
+enum class BodyKind : uint8_t { kJson, kForm };
+
 struct Route {
   std::string_view method;  // GET also answers HEAD
-  std::string_view path;    // "/v1/models/{id}": {id} is the rest of the path
+  /// "/v1/models/{id}": {id} is the rest of the path. "/v1/files/{part}/content": {part} has no
+  /// slash. Of two routes with a method that match, the later one is taken.
+  std::string_view path;
   Handler handler = nullptr;
   bool needs_key = true;
   ErrorForm errors = ErrorForm::kOpenAi;
+  BodyKind body = BodyKind::kJson;
 };
 
 struct FoundRoute {

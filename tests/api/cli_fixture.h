@@ -56,6 +56,7 @@ class CliTest : public ::testing::Test {
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder() = name;
     setenv("XDG_CACHE_HOME", file("cache").c_str(), 1);  // no test depends on its user's probes
+    setenv("XDG_STATE_HOME", file("state").c_str(), 1);  // nor on files that a server kept
     const fs::path tools = fs::path(environment("STRATA_SOURCE_DIR")) / "tools";
     Done made = run(
         {"/usr/bin/env", "python3", tools / "make_random_model.py", "--shape", "tiny", model()});

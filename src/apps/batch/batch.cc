@@ -9,10 +9,10 @@
 #include <set>
 
 #include "apps/batch/progress.h"
-#include "apps/batch/rows.h"
 #include "apps/interrupt.h"
 #include "base/log.h"
-#include "frontend/api_error.h"
+#include "frontend/batch/answer_rows.h"
+#include "frontend/batch/rows.h"
 #include "frontend/completion.h"
 
 namespace strata::apps {
@@ -52,28 +52,14 @@ struct Row {
 
 // A row without room: what its body asks for is read once.
 struct Waiting {
-  BatchRow asked;
+  frontend::BatchRow asked;
   std::optional<frontend::ApiRequest> request = {};
 };
 
-std::string output_line(const Row& row, const Json& response, const Json& error) {
-  const Json made = {{"id", frontend::random_id("batch_req_")},
-                     {"custom_id", row.custom_id},
-                     {"response", response},
-                     {"error", error}};
-  return made.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json response_json(int status, Json body) {
-  return {{"status_code", status},
-          {"request_id", frontend::random_id("req_")},
-          {"body", std::move(body)}};
-}
-
 class BatchRun {
  public:
-  BatchRun(Env& env, const BatchArgs& args, Session& session, BatchReader reader,
-           EarlierAnswers earlier, std::unique_ptr<WritableFile> output)
+  BatchRun(Env& env, const BatchArgs& args, Session& session, frontend::BatchReader reader,
+           frontend::EarlierAnswers earlier, std::unique_ptr<WritableFile> output)
       : env_(env),
         args_(args),
         session_(session),
@@ -129,18 +115,19 @@ class BatchRun {
   // once.
   Result<void> read_row() {
     const uint64_t before = reader_.bytes_taken();
-    std::optional<AnyBatchRow> next = TRY(reader_.next());
+    std::optional<frontend::AnyBatchRow> next = TRY(reader_.next());
     if (!next) {
       at_end_ = true;
       return {};
     }
     row_bytes_ = reader_.bytes_taken() - before;
     TRY(charge_ids());
-    if (auto* bad = std::get_if<BadBatchRow>(&*next)) {
+    if (auto* bad = std::get_if<frontend::BadBatchRow>(&*next)) {
       if (earlier_.bad_lines.contains(bad->line)) return {};
       Row& row = add_row(bad->line, std::move(bad->custom_id));
       end_with(row, bad->status, true);
-    } else if (auto& good = std::get<BatchRow>(*next); earlier_.ids.contains(good.custom_id)) {
+    } else if (auto& good = std::get<frontend::BatchRow>(*next);
+               earlier_.ids.contains(good.custom_id)) {
       counts_.earlier_bytes += row_bytes_;
     } else {
       waiting_ = Waiting{.asked = std::move(good)};
@@ -170,7 +157,7 @@ class BatchRun {
   bool start(Waiting& waiting) {
     auto submitted = submit(waiting);
     if (!submitted && submitted.error().code == Code::kBusy && running_ > 0) return false;
-    const BatchRow asked = std::move(waiting.asked);
+    const frontend::BatchRow asked = std::move(waiting.asked);
     waiting_.reset();
     Row& row = add_row(asked.line, asked.custom_id);
     if (!submitted) {
@@ -191,7 +178,7 @@ class BatchRun {
     return frontend::Completion::submit(*session_.engine, *waiting.request, model_);
   }
 
-  Result<frontend::ApiRequest> read(const BatchRow& asked) {
+  Result<frontend::ApiRequest> read(const frontend::BatchRow& asked) {
     frontend::ApiRequest request = TRY(frontend::read_api_request(asked.kind, asked.body, model_));
     for (const std::string& name : request.ignored) {
       if (ignored_.size() < kHeldRows && ignored_.insert(name).second) {
@@ -220,7 +207,7 @@ class BatchRun {
       if (const auto& error = row->completion->error()) {
         end_with(*row, *error);
       } else if (auto body = row->completion->body(row->head, frontend::response_body)) {
-        end(*row, output_line(*row, response_json(200, std::move(*body)), nullptr));
+        end(*row, frontend::answered_row(row->custom_id, std::move(*body)));
       } else {
         end_with(*row, body.error());
       }
@@ -231,13 +218,11 @@ class BatchRun {
   // The line stands with rows that have no id of their own: --resume must know them again.
   void end_with(Row& row, const Status& status, bool bad_row = false) {
     counts_.errors++;
-    const Status here = Status(status).with_context(fmt::format("{}:{}", args_.input, row.line));
-    log_line(LogLevel::kError, here.message());
-    Json error = {{"code", code_name(status.code)}, {"message", here.message()}};
-    if (bad_row) error["line"] = row.line;
-    const Json response =
-        response_json(frontend::http_status(status.code), frontend::error_body(status));
-    end(row, output_line(row, response, error));
+    const std::string where = fmt::format("{}:{}", args_.input, row.line);
+    log_line(LogLevel::kError, Status(status).with_context(where).message());
+    frontend::RowFault fault{.status = status, .where = where};
+    if (bad_row) fault.line = row.line;
+    end(row, frontend::refused_row(row.custom_id, fault));
   }
 
   void end(Row& row, std::string output) {
@@ -277,8 +262,8 @@ class BatchRun {
   Env& env_;
   const BatchArgs& args_;
   Session& session_;
-  BatchReader reader_;
-  EarlierAnswers earlier_;
+  frontend::BatchReader reader_;
+  frontend::EarlierAnswers earlier_;
   std::unique_ptr<WritableFile> output_;
   frontend::ServedModel model_;
   BatchProgress progress_;
@@ -324,10 +309,10 @@ Result<BatchArgs> make_batch_args(const std::string& model, const FieldValues& v
 }
 
 Result<void> run_batch(Env& env, const BatchArgs& args) {
-  BatchReader reader = TRY(BatchReader::open(env, args.input));
+  frontend::BatchReader reader = TRY(frontend::BatchReader::open(env, args.input));
   TRY(check_files(env, args));
-  EarlierAnswers earlier;
-  if (args.resume) earlier = TRY(read_earlier_answers(env, args.output));
+  frontend::EarlierAnswers earlier;
+  if (args.resume) earlier = TRY(frontend::read_earlier_answers(env, args.output));
   Session session = TRY(open_session(env, args.session));
   // Flags that are wrong are not every row's mistake.
   TRY(frontend::flags_ask(args.sampling, session.codec, session.opened->defaults()));

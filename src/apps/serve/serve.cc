@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLastWrites{5000};
 constexpr uint64_t kMaxKeyFile = 1 << 20;
+constexpr size_t kFormBytes = 1 << 20;  // of an upload beside its file
 
 constexpr ConfigField kFields[] = {
     {.name = "host",
@@ -133,12 +134,14 @@ class Serving {
 
   Result<void> run() {
     if (args_.metrics_old_names) api_.use_old_metric_names();
+    TRY(open_files());
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
     log_info("listening on {}", server_->url());
     server_->on_signal([this] { on_signal(); });
     TRY(load());
     print_greeting(args_, server_->url());
     door_->run();
+    if (files_) files_->runner().stop();
     log_info("ending");
     server_->wait_until_empty(kLastWrites);
     server_.reset();
@@ -150,10 +153,28 @@ class Serving {
   server::HttpConfig config() {
     server::HttpConfig made = args_.http;
     made.counts = &api_.http();
+    if (args_.files) {
+      made.limits.upload_bytes =
+          static_cast<size_t>(args_.files->config.limits.file_bytes) + kFormBytes;
+    }
     made.log = [format = args_.log_format](const server::AccessEntry& entry) {
       log_request(entry, format);
     };
     return made;
+  }
+
+  // A folder that nobody named may be another server's: this one then serves without files.
+  Result<void> open_files() {
+    if (!args_.files) return {};
+    server::FilesConfig config = args_.files->config;
+    config.owners = args_.http.keys.owners();
+    files_.emplace(env_, std::move(config));
+    api_.use_files(*files_);
+    auto opened = files_->open_existing();
+    if (opened || args_.files->named) return opened;
+    log_warning("no files are kept, give --files-dir: {}", opened.error().message());
+    files_->refuse(opened.error());
+    return {};
   }
 
   Result<void> load() {
@@ -173,6 +194,7 @@ class Serving {
     door_->set_stall_limit(args_.stall_timeout);
     served_.emplace(server::Served{*door_, *session_->engine, model_});
     api_.ready(*served_);
+    if (files_) files_->runner().start(*served_);
     return {};
   }
 
@@ -184,6 +206,7 @@ class Serving {
     }
     api_.drain();
     server_->drain();
+    if (files_) files_->runner().request_stop();
     door_->close(args_.shutdown_timeout);
   }
 
@@ -196,6 +219,7 @@ class Serving {
   frontend::ServedModel model_;
   std::optional<server::EngineDoor> door_;
   std::optional<server::Served> served_;
+  std::optional<server::FilesService> files_;
   std::unique_ptr<server::HttpServer> server_;
 };
 
@@ -219,6 +243,7 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   if (args.names.empty()) args.names = {model};
   args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(values.number("stall-timeout").value_or(0)));
+  args.files = make_files_args(env, values);
   args.metrics_old_names = values.is_on("metrics-old-names");
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
   args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));

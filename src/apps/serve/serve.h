@@ -3,9 +3,11 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/serve/files_flags.h"
 #include "apps/session.h"
 #include "base/config_fields.h"
 #include "base/env.h"
@@ -25,6 +27,7 @@ struct ServeArgs {
   std::chrono::milliseconds shutdown_timeout{};
   std::chrono::milliseconds stall_timeout{};
   bool metrics_old_names = false;
+  std::optional<FilesArgs> files = {};  // none: the server keeps no files
 };
 
 FieldList serve_fields();

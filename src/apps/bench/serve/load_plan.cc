@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "apps/line_reader.h"
+#include "base/line_reader.h"
 
 namespace strata::apps {
 namespace {

@@ -1,11 +1,11 @@
 // Row by row: envelope, id, route.
-#include "apps/batch/rows.h"
+#include "frontend/batch/rows.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
-namespace strata::apps {
+namespace strata::frontend {
 namespace {
 
 constexpr JsonLimits kRowLimits = {
@@ -15,11 +15,11 @@ constexpr size_t kNodeBytes = 48;
 
 struct Route {
   std::string_view url;
-  frontend::ApiKind kind;
+  ApiKind kind;
 };
 constexpr Route kRoutes[] = {
-    {"/v1/chat/completions", frontend::ApiKind::kChat},
-    {"/v1/completions", frontend::ApiKind::kCompletion},
+    {"/v1/chat/completions", ApiKind::kChat},
+    {"/v1/completions", ApiKind::kCompletion},
 };
 
 Result<std::string> read_custom_id(const Json& object) {
@@ -29,7 +29,7 @@ Result<std::string> read_custom_id(const Json& object) {
               fmt::format("a text of 1 to {} bytes", kMaxIdBytes));
 }
 
-Result<frontend::ApiKind> read_route(const Json& object) {
+Result<ApiKind> read_route(const Json& object) {
   const std::string method = TRY(optional_string(object, "method")).value_or("POST");
   if (method != "POST") return fail(Code::kUnsupported, "method", json_excerpt(method), "\"POST\"");
   const std::string url = TRY(get_string(object, "url"));
@@ -117,4 +117,4 @@ Result<EarlierAnswers> read_earlier_answers(Env& env, const std::string& path) {
   }
 }
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

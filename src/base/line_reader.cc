@@ -1,11 +1,11 @@
 // Reads in chunks; a line that spans chunks is put together.
-#include "apps/line_reader.h"
+#include "base/line_reader.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
-namespace strata::apps {
+namespace strata {
 namespace {
 
 constexpr size_t kReadBytes = 1 << 20;
@@ -58,4 +58,4 @@ Status line_too_long() {
           {}};
 }
 
-}  // namespace strata::apps
+}  // namespace strata

@@ -10,14 +10,14 @@
 #include <unordered_set>
 #include <variant>
 
-#include "apps/line_reader.h"
 #include "base/env.h"
 #include "base/json.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 #include "engine/block_chain.h"
 #include "frontend/openai_request.h"
 
-namespace strata::apps {
+namespace strata::frontend {
 
 /// Texts, kept as 128-bit hashes under a secret key, so that a file of any length needs about 50
 /// bytes a row.
@@ -42,7 +42,7 @@ class IdSet {
 struct BatchRow {
   int64_t line = 0;
   std::string custom_id;
-  frontend::ApiKind kind = frontend::ApiKind::kChat;
+  ApiKind kind = ApiKind::kChat;
   Json body;
 };
 
@@ -91,4 +91,4 @@ struct EarlierAnswers {
 /// something else.
 Result<EarlierAnswers> read_earlier_answers(Env& env, const std::string& path);
 
-}  // namespace strata::apps
+}  // namespace strata::frontend

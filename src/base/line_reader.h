@@ -10,7 +10,7 @@
 #include "base/env.h"
 #include "base/status.h"
 
-namespace strata::apps {
+namespace strata {
 
 class LineReader {
  public:
@@ -47,4 +47,4 @@ class LineReader {
 /// What a reader of rows says of such a line.
 Status line_too_long();
 
-}  // namespace strata::apps
+}  // namespace strata
