@@ -32,7 +32,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
     {"POST", "/tokenize", tokenize},
     {"POST", "/detokenize", detokenize},
-    {"POST", "/v1/files", upload_file, true, BodyKind::kForm},
+    {"POST", "/v1/files", upload_file, true, ErrorForm::kOpenAi, BodyKind::kForm},
     {"GET", "/v1/files", list_files},
     {"GET", "/v1/files/{part}", show_file},
     {"DELETE", "/v1/files/{part}", delete_file},
