@@ -93,7 +93,6 @@ class EvenUnits : public UnitSource {
   const std::vector<StoredUnit>& units() const override { return units_; }
   bool ready_made() const override { return true; }
   Result<void> finish(size_t, RawUnit, std::span<std::byte>) const override { return {}; }
-  uint64_t checksum(RawUnit) const override { return 0; }
 
  private:
   std::vector<std::string> paths_;

@@ -65,13 +65,14 @@ class UringQueue : public ReadQueue {
     free_.pop_back();
     slots_[slot] = {request};
     issue(slot);
+    enter(0);  // whoever submits may have something else to do before it waits
   }
 
   void wait(std::vector<ReadOutcome>& outcomes) override {
     CHECK(free_.size() < slots_.size(), "waiting for no read");
     const size_t before = outcomes.size();
     while (outcomes.size() == before) {
-      enter();
+      enter(1);
       reap(outcomes);
     }
   }
@@ -123,11 +124,12 @@ class UringQueue : public ReadQueue {
     ::io_uring_sqe_set_data64(entry, slot);
   }
 
-  // Hands over what is prepared and waits for one; the kernel may be short of memory for a moment.
-  void enter() {
+  // Hands over what is prepared and waits for so many; the kernel may be short of memory for a
+  // moment.
+  void enter(unsigned ended) {
     int result = 0;
     do {
-      result = ::io_uring_submit_and_wait(&ring_, 1);
+      result = ::io_uring_submit_and_wait(&ring_, ended);
     } while (result == -EINTR || result == -EAGAIN || result == -EBUSY || result == -ENOMEM);
     CHECK(result >= 0, "io_uring_enter refuses its own ring");
   }

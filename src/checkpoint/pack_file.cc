@@ -113,4 +113,22 @@ Result<void> PackFile::read_unit(size_t unit, std::span<std::byte> out,
   return {};
 }
 
+// What was read leaves the page cache at once: it would be charged to this process.
+Result<void> PackFile::check_unit(size_t unit) const {
+  const PackUnit& what = units()[unit];
+  std::vector<std::byte> window(kWindowBytes);
+  Checksum sum;
+  for (uint64_t at = 0; at < what.padded_bytes; at += kWindowBytes) {
+    const auto piece = std::span(window).first(std::min(kWindowBytes, what.padded_bytes - at));
+    auto read = file_->read_at(what.offset + at, piece);
+    if (!read) {
+      return std::unexpected(std::move(read).error().with_context(name_ + ": " + what.name));
+    }
+    file_->drop_cached(what.offset + at, piece.size());
+    sum.add(piece);
+  }
+  if (sum.value() != what.checksum) return std::unexpected(damaged(unit));
+  return {};
+}
+
 }  // namespace strata::checkpoint

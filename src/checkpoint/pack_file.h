@@ -43,6 +43,9 @@ class PackFile {
   Result<void> read_unit(size_t unit, std::span<std::byte> out,
                          const std::function<void(int64_t)>& on_read = {}) const;
 
+  /// Reads a unit once through a small window and compares its checksum, as read_unit().
+  Result<void> check_unit(size_t unit) const;
+
   /// The failure where bytes of a unit do not have its checksum.
   Status damaged(size_t unit) const;
 

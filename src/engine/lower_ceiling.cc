@@ -42,8 +42,8 @@ Result<LoweredCeiling> lower_ceiling(const ResolvedConfig& now, const model::Wei
   };
   LoweredCeiling lowered{.memory_bytes = memory_bytes, .placement = now.placement};
   if (now.placement.bytes() + share(kPoolShareInRam) > room) {
-    const int64_t budget = std::max(weights.least(), room - share(kPoolShareOnDisk));
-    lowered.placement = TRY(weights.place(budget));
+    const PoolShares shares{share(kPoolShareInRam), share(kPoolShareOnDisk)};
+    lowered.placement = TRY(weights.place(weights.budget(room, shares)));
     lowered.moves_weights = true;
   }
   lowered.slabs = std::min(now.slabs, (room - lowered.placement.bytes()) / slab);

@@ -246,13 +246,13 @@ void decide_weights(const Inputs& in, ResolvedConfig& resolved) {
   resolved.io = in.config.io;
   const bool asked = in.config.weights_on != placement::WeightsOn::kAuto;
   if (!plan.streams() && !asked) return;
-  const bool some = std::ranges::count(plan.resident, true) > 1;
+  const bool some = std::ranges::count(plan.resident, true) > 0;
   decide(resolved, "weights-on",
          !plan.streams() ? "ram"
          : some          ? "ram and disk"
                          : "disk",
          plan.reason);
-  if (!plan.streams()) return;
+  if (plan.ring_bytes == 0) return;
   decide(resolved, "ring-bytes", memory::format_bytes(plan.ring_bytes),
          in.config.ring_bytes ? "as asked"
                               : "three of the largest parts of layers on the disk, at least 8 MiB");
@@ -287,8 +287,9 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   int64_t ceiling = most;
   if (!asked) ceiling = fits ? default_ceiling(available, all) : most - most / kLeftFree;
   const int64_t room = std::max(ceiling, least) - beside.sum();
-  const int64_t wish = std::max(pool, pool_wish(in, resolved, room / kPoolShareOnDisk));
-  resolved.placement = TRY(weights.place(fits ? room : std::max(weights.least(), room - wish)));
+  const auto wish = [&](int64_t share) { return std::max(pool, pool_wish(in, resolved, share)); };
+  const PoolShares shares{wish(room / kPoolShareInRam), wish(room / kPoolShareOnDisk)};
+  resolved.placement = TRY(weights.place(fits ? room : weights.budget(room, shares)));
   decide_weights(in, resolved);
   resolved.memory_bytes = std::max(ceiling, least);
   return room - resolved.placement.bytes();

@@ -246,11 +246,33 @@ TEST_F(Resolve, StreamsWeightsThatDoNotFitAndKeepsTheCeiling) {
   EXPECT_TRUE(streamed && in_memory);
 }
 
+// A ceiling that all but the embedding fits under: the pool is as large as beside weights in
+// memory.
+TEST_F(Resolve, EmbeddingLeavesMemoryFirstAndTakesNoRing) {
+  model::WeightPlan plan = large_plan(opened_->plan());
+  plan.cut.units.front().padded_bytes = 300 << 20;
+  plan.memory_bytes += 260 << 20;
+  int gathering = 0;
+  for (int64_t mib = 400; mib < 1000; mib += 20) {
+    const auto resolved = resolve({.memory_bytes = mib << 20}, machine_, opened_->spec(), plan);
+    ASSERT_TRUE(resolved) << refusal_of(resolved);
+    const placement::PlacementPlan& placed = resolved->placement;
+    if (!placed.gathers() || placed.streamed_bytes > 0) continue;
+    gathering++;
+    EXPECT_EQ(std::ranges::count(placed.resident, false), 1);
+    EXPECT_EQ(placed.ring_bytes, 0);
+    EXPECT_NE(reason(*resolved, "weights-on").find("rows of the embedding are gathered"),
+              std::string::npos);
+    EXPECT_TRUE(reason(*resolved, "ring-bytes").empty());
+  }
+  EXPECT_GE(gathering, 10) << "over about 300 MiB of ceilings";
+}
+
 TEST_F(Resolve, WeightsLiveWhereTheyAreAskedTo) {
   const auto disk = with({.weights_on = placement::WeightsOn::kDisk});
   ASSERT_TRUE(disk);
   EXPECT_TRUE(disk->placement.streams());
-  EXPECT_NE(reason(*disk, "weights-on").find("disk: 1 of"), std::string::npos);
+  EXPECT_NE(reason(*disk, "weights-on").find("disk: 0 of"), std::string::npos);
   EXPECT_FALSE(with({})->placement.streams());
   const model::WeightPlan plan = large_plan(opened_->plan());
   const EngineConfig ram{.memory_bytes = 300 << 20, .weights_on = placement::WeightsOn::kRam};

@@ -18,12 +18,21 @@ std::vector<placement::UnitFacts> unit_facts(const model::WeightPlan& plan);
 /// Whether streamed units are re-laid after the read: those of a folder.
 bool is_relaid(const model::WeightPlan& plan);
 
+/// Bytes that the KV pool shall have: where weights are in memory, and where a pass reads them.
+struct PoolShares {
+  int64_t in_ram = 0;
+  int64_t on_disk = 0;
+};
+
 class WeightDemand {
  public:
   WeightDemand(const EngineConfig& config, const model::WeightPlan& plan);
 
-  /// Less does not do: everything, or what must be resident and the ring.
+  /// Less does not do: everything, or the ring and what rows of the embedding are gathered through.
   int64_t least() const;
+  /// What of `room` weights get beside the pool, where not all of them fit. A pass in which rows of
+  /// the embedding are gathered, and no more, is as fast as in memory.
+  int64_t budget(int64_t room, const PoolShares& pool) const;
   /// `budget` >= least(). kInvalidArgument where --ring-bytes holds no unit, or has nothing to
   /// hold.
   Result<placement::PlacementPlan> place(int64_t budget) const;

@@ -146,11 +146,12 @@ StepOutput Worker::execute(const sched::StepPlan& plan, StepClock& clock) {
 
   const SpinScope spin(*pool_);
   build_batch(plan);
+  model::ForwardBatch batch = batch_.view(*kv_pool_);
+  model_->expect(batch.ids);
   const device::ExecContext context{
       .device = device_.get(), .stream = 0, .workspace = workspace_.span(), .pool = pool_.get()};
   masks_->start(guided(plan));
   clock.lap(Phase::kPrepare);
-  model::ForwardBatch batch = batch_.view(*kv_pool_);
   batch.stop = stop_;
   const auto computed = model_->forward(context, batch, reinterpret_cast<float*>(logits_.data()));
   clock.lap(Phase::kForward);

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds kStopCheck{100};
 int64_t Ring::least_bytes(const UnitSource& source, const std::vector<size_t>& order) {
   int64_t most = 0;
   for (const size_t unit : order) {
-    most = std::max(most, plan_reads(source.units()[unit], kDirectBlock).place_bytes);
+    most = std::max(most, plan_reads(source.parts()[unit], kDirectBlock).place_bytes);
   }
   return most;
 }
@@ -35,7 +35,7 @@ Ring::Ring(const UnitSource& source, std::vector<size_t> order, const RingConfig
       buffer_(std::move(buffer)),
       charge_(std::move(charge)) {
   for (const size_t unit : order_) {
-    plans_.push_back(plan_reads(source.units()[unit], config.request_bytes));
+    plans_.push_back(plan_reads(source.parts()[unit], config.request_bytes));
   }
 }
 
@@ -94,7 +94,7 @@ Result<Ring::Held> Ring::take_awaited() {
     return std::unexpected(*taken.failure);
   }
   stats_.units++;
-  const StoredUnit& unit = source_.units()[order_[taken.slot]];
+  const StoredUnit& unit = source_.parts()[order_[taken.slot]];
   const std::byte* start = buffer_.data() + taken.position % config_.bytes;
   Held held{awaited_++, {}};
   for (size_t i = 0; i < unit.pieces.size(); i++) {

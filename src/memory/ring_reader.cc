@@ -77,7 +77,7 @@ void Ring::take(const ReadOutcome& outcome) {
   read.ended++;
   if (outcome.status || read.failure) return;
   read.failure = Status(outcome.status.error())
-                     .with_context("unit " + source_.units()[order_[read.slot]].name);
+                     .with_context("unit " + source_.parts()[order_[read.slot]].name);
 }
 
 // False once the ring is to end. Otherwise at least one read is under way.

@@ -7,14 +7,9 @@
 
 namespace strata::memory {
 
-struct UnitSize {
-  int64_t bytes = 0;
-  bool pinned = false;  // must be resident
-};
-
 /// As many bytes resident as `budget` allows, evenly over the depth, so that between any two
-/// streamed units the disk has about the same time. Pinned units are resident whatever the budget.
-/// Nothing that still fits is left out.
-std::vector<bool> spread_residents(std::span<const UnitSize> units, int64_t budget);
+/// streamed units the disk has about the same time. `units`: bytes of each. Nothing that still fits
+/// is left out.
+std::vector<bool> spread_residents(std::span<const int64_t> units, int64_t budget);
 
 }  // namespace strata::memory

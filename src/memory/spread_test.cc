@@ -9,39 +9,34 @@
 namespace strata::memory {
 namespace {
 
-int64_t bytes_of(const std::vector<UnitSize>& units, const std::vector<bool>& resident) {
+int64_t bytes_of(const std::vector<int64_t>& units, const std::vector<bool>& resident) {
   int64_t bytes = 0;
-  for (size_t i = 0; i < units.size(); i++) bytes += resident[i] ? units[i].bytes : 0;
+  for (size_t i = 0; i < units.size(); i++) bytes += resident[i] ? units[i] : 0;
   return bytes;
 }
 
 TEST(SpreadTest, FitsTheBudgetAndLeavesNothingOutThatFits) {
   std::mt19937 random(1);
   for (int run = 0; run < 500; run++) {
-    std::vector<UnitSize> units(1 + random() % 60);
-    int64_t total = 0, pinned = 0;
-    for (UnitSize& unit : units) {
-      unit = {1 + static_cast<int64_t>(random() % 1000), random() % 10 == 0};
-      total += unit.bytes;
-      pinned += unit.pinned ? unit.bytes : 0;
-    }
+    std::vector<int64_t> units(1 + random() % 60);
+    int64_t total = 0;
+    for (int64_t& unit : units) total += unit = 1 + static_cast<int64_t>(random() % 1000);
     const int64_t budget = static_cast<int64_t>(random() % static_cast<uint64_t>(total + 100));
     const auto resident = spread_residents(units, budget);
     const int64_t bytes = bytes_of(units, resident);
-    EXPECT_LE(bytes, std::max(budget, pinned));
+    EXPECT_LE(bytes, budget);
     for (size_t i = 0; i < units.size(); i++) {
-      EXPECT_TRUE(resident[i] || !units[i].pinned);
-      EXPECT_TRUE(resident[i] || units[i].bytes + bytes > budget);
+      EXPECT_TRUE(resident[i] || units[i] + bytes > budget);
     }
   }
 }
 
 // Layers of a small attention and a large MLP, as models have them.
 TEST(SpreadTest, ResidentsLieEvenlyOverTheDepth) {
-  std::vector<UnitSize> units;
+  std::vector<int64_t> units;
   for (int layer = 0; layer < 64; layer++) {
-    units.push_back({84, false});
-    units.push_back({352, false});
+    units.push_back(84);
+    units.push_back(352);
   }
   const int64_t total = 64 * 436;
   for (const int64_t percent : {10, 25, 50, 75, 90}) {
@@ -49,7 +44,7 @@ TEST(SpreadTest, ResidentsLieEvenlyOverTheDepth) {
     EXPECT_GE(bytes_of(units, resident), total * percent / 100 - 84);
     int64_t before = 0, most = 0;  // resident bytes ahead of their even share
     for (size_t i = 0; i < units.size(); i++) {
-      before += 100 * (resident[i] ? units[i].bytes : 0) - percent * units[i].bytes;
+      before += 100 * (resident[i] ? units[i] : 0) - percent * units[i];
       most = std::max(most, std::abs(before));
     }
     EXPECT_LE(most, 100 * 2 * 436) << percent;
@@ -57,10 +52,10 @@ TEST(SpreadTest, ResidentsLieEvenlyOverTheDepth) {
 }
 
 TEST(SpreadTest, PartOfALayerStaysWhereTheWholeDoesNotFit) {
-  const std::vector<UnitSize> units = {{10, true}, {84, false}, {352, false}};
-  EXPECT_EQ(spread_residents(units, 100), (std::vector<bool>{true, true, false}));
-  EXPECT_EQ(spread_residents(units, 0), (std::vector<bool>{true, false, false}));
-  EXPECT_EQ(spread_residents(units, 446), (std::vector<bool>{true, true, true}));
+  const std::vector<int64_t> units = {84, 352};
+  EXPECT_EQ(spread_residents(units, 100), (std::vector<bool>{true, false}));
+  EXPECT_EQ(spread_residents(units, 0), (std::vector<bool>{false, false}));
+  EXPECT_EQ(spread_residents(units, 436), (std::vector<bool>{true, true}));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/env.h"
 #include "memory/unit_source.h"
 
@@ -29,6 +30,7 @@ class TestSource : public UnitSource {
     bool on_disk = true;
     bool checksums = false;
     bool ready_made = false;  // one piece each, at whole blocks
+    size_t parts = 1;         // of the last unit, where it is ready-made
   };
 
   explicit TestSource(const Shape& shape) : ready_made_(shape.ready_made) {
@@ -38,6 +40,7 @@ class TestSource : public UnitSource {
     for (size_t f = 0; f < 2; f++) paths_.push_back(join_path(folder_, std::to_string(f)));
     files_.resize(2);
     for (size_t u = 0; u < shape.units; u++) add_unit(u, shape, random);
+    cut_last_unit(shape.parts);
     for (size_t f = 0; f < 2 && shape.on_disk; f++) write_file(f);
   }
   ~TestSource() override { std::filesystem::remove_all(folder_); }
@@ -46,6 +49,7 @@ class TestSource : public UnitSource {
 
   const std::vector<std::string>& paths() const override { return paths_; }
   const std::vector<StoredUnit>& units() const override { return units_; }
+  const std::vector<StoredUnit>& parts() const override { return parts_; }
   bool ready_made() const override { return ready_made_; }
   Result<void> finish(size_t unit, RawUnit raw, std::span<std::byte> out) const override {
     EXPECT_EQ(static_cast<int64_t>(out.size()), units_[unit].bytes);
@@ -54,13 +58,6 @@ class TestSource : public UnitSource {
       out = out.subspan(piece.size());
     }
     return {};
-  }
-  uint64_t checksum(RawUnit raw) const override {
-    uint64_t sum = 7;
-    for (const auto& piece : raw) {
-      for (const std::byte byte : piece) sum = sum * 31 + static_cast<uint64_t>(byte);
-    }
-    return sum;
   }
 
   /// Whether these are the unit's pieces.
@@ -98,7 +95,25 @@ class TestSource : public UnitSource {
       for (size_t i = 0; i < size; i++) bytes.push_back(static_cast<std::byte>(random()));
     }
     units_.push_back(std::move(unit));
-    if (shape.checksums) units_.back().checksum = checksum(pieces_of(number));
+    if (shape.checksums) units_.back().checksum = checksum_of(whole(number));
+  }
+
+  // Parts begin at cache lines, as those of models do.
+  void cut_last_unit(size_t parts) {
+    parts_ = units_;
+    if (parts == 1) return;
+    StoredUnit& last = units_.back();
+    last.parts = parts;
+    parts_.pop_back();
+    const UnitPiece& whole = last.pieces.front();
+    const int64_t step = (whole.bytes / static_cast<int64_t>(parts)) / 64 * 64;
+    for (size_t i = 0; i < parts; i++) {
+      const int64_t at = static_cast<int64_t>(i) * step;
+      const int64_t bytes = i + 1 == parts ? whole.bytes - at : step;
+      parts_.push_back({.name = last.name,
+                        .pieces = {{whole.file, whole.offset + static_cast<uint64_t>(at), bytes}},
+                        .bytes = bytes});
+    }
   }
 
   std::vector<std::span<const std::byte>> pieces_of(size_t unit) const {
@@ -121,6 +136,7 @@ class TestSource : public UnitSource {
   std::vector<std::string> paths_;
   std::vector<std::vector<std::byte>> files_;
   std::vector<StoredUnit> units_;
+  std::vector<StoredUnit> parts_;
 };
 
 }  // namespace strata::memory

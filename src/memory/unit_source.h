@@ -21,10 +21,11 @@ struct UnitPiece {
 };
 
 struct StoredUnit {
-  std::string name;                    // for errors: "layer 3 mlp"
-  std::vector<UnitPiece> pieces = {};  // in the order in which they are read
-  std::optional<uint64_t> checksum = {};
-  int64_t bytes = 0;  // in compute layout
+  std::string name;                       // for errors: "layer 3 mlp"
+  std::vector<UnitPiece> pieces = {};     // in the order in which they are read
+  std::optional<uint64_t> checksum = {};  // of the pieces one behind the other
+  int64_t bytes = 0;                      // in compute layout
+  size_t parts = 1;                       // that it is streamed in; 0: it never is
 };
 
 /// A unit as it was read: its pieces, each somewhere in memory.
@@ -36,13 +37,14 @@ class UnitSource {
   virtual ~UnitSource() = default;
   virtual const std::vector<std::string>& paths() const = 0;
   virtual const std::vector<StoredUnit>& units() const = 0;
-  /// True where a unit is one piece that is its compute layout already.
+  /// What is streamed as one: of each unit in turn its parts, which together are its bytes. A part
+  /// has no checksum of its own.
+  virtual const std::vector<StoredUnit>& parts() const { return units(); }
+  /// True where a part is one piece that is its compute layout already.
   virtual bool ready_made() const = 0;
-  /// Writes the unit's compute layout to `out` (StoredUnit::bytes) on the caller's threads; only
+  /// Writes a part's compute layout to `out` (StoredUnit::bytes) on the caller's threads; only
   /// where it is not ready-made.
-  virtual Result<void> finish(size_t unit, RawUnit raw, std::span<std::byte> out) const = 0;
-  /// Of the unit as read; only for units that have one to compare it with.
-  virtual uint64_t checksum(RawUnit raw) const = 0;
+  virtual Result<void> finish(size_t part, RawUnit raw, std::span<std::byte> out) const = 0;
 };
 
 }  // namespace strata::memory

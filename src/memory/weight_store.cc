@@ -68,13 +68,14 @@ Result<std::unique_ptr<WeightStore>> WeightStore::create(device::Device& device,
   store->device_ = &device;
   store->account_ = &account;
   int64_t bytes = 0, largest = 0;
+  size_t part = 0;
   for (size_t unit = 0; unit < source.units().size(); unit++) {
-    const int64_t of_unit = source.units()[unit].bytes;
+    const StoredUnit& stored = source.units()[unit];
     store->offsets_.push_back(bytes);
-    if (store->resident(unit)) {
-      bytes += round_up(of_unit, store->config_.alignment);
-    } else {
-      largest = std::max(largest, of_unit);
+    store->first_parts_.push_back(part);
+    if (store->resident(unit)) bytes += round_up(stored.bytes, store->config_.alignment);
+    for (const size_t end = part + stored.parts; part < end; part++) {
+      if (!store->resident(unit)) largest = std::max(largest, source.parts()[part].bytes);
     }
   }
   store->residents_ = TRY(device.allocate(bytes));
@@ -108,7 +109,7 @@ Result<void> WeightStore::read_residents(Env& env, const std::function<void(int6
     const auto read = reader.read(plan, place);
     if (!read) return std::unexpected(Status(read.error()).with_context("unit " + stored.name));
     const std::span<const std::byte> whole(place, static_cast<size_t>(stored.pieces[0].bytes));
-    if (stored.checksum) TRY(verify(unit, {&whole, 1}));
+    if (stored.checksum) TRY(compare(unit, checksum_of(whole)));
   }
   return {};
 }
@@ -116,7 +117,10 @@ Result<void> WeightStore::read_residents(Env& env, const std::function<void(int6
 Result<void> WeightStore::start_streaming(Env& env) {
   std::vector<size_t> order;
   for (size_t unit = 0; unit < source_.units().size(); unit++) {
-    if (!resident(unit)) order.push_back(unit);
+    if (resident(unit)) continue;
+    for (size_t part = 0; part < source_.units()[unit].parts; part++) {
+      order.push_back(first_parts_[unit] + part);
+    }
   }
   if (order.empty()) return {};
   ring_ = TRY(Ring::create(env, *device_, *account_, source_, std::move(order), config_.ring));
@@ -131,9 +135,8 @@ bool WeightStore::verification_due(size_t unit) {
          (reading + static_cast<int64_t>(unit)) % std::max<int64_t>(1, config_.verify_every) == 0;
 }
 
-Result<void> WeightStore::verify(size_t unit, RawUnit raw) const {
+Result<void> WeightStore::compare(size_t unit, uint64_t found) const {
   const StoredUnit& stored = source_.units()[unit];
-  const uint64_t found = source_.checksum(raw);
   if (found == *stored.checksum) return {};
   const UnitPiece& piece = stored.pieces.front();
   return fail(Code::kInvalidData,
@@ -143,16 +146,35 @@ Result<void> WeightStore::verify(size_t unit, RawUnit raw) const {
               "the file is damaged or the disk returns wrong bytes: make the file anew");
 }
 
-Result<Lease> WeightStore::lease(size_t unit, const StopCheck& stop) {
+// A sum goes from a unit's first byte to its last, so whoever leases no first part, or leaves one
+// out, is not compared this time.
+Result<void> WeightStore::verify(size_t unit, size_t part, RawUnit raw) {
+  if (part == 0) {
+    comparison_.reset();
+    if (verification_due(unit)) comparison_.emplace();
+  }
+  if (!comparison_ || comparison_->next_part != part) {
+    comparison_.reset();
+    return {};
+  }
+  for (const auto& piece : raw) comparison_->sum.add(piece);
+  if (++comparison_->next_part < source_.units()[unit].parts) return {};
+  const uint64_t found = comparison_->sum.value();
+  comparison_.reset();
+  return compare(unit, found);
+}
+
+Result<Lease> WeightStore::lease(size_t unit, const StopCheck& stop, size_t part) {
   if (resident(unit)) return Lease(resident_place(unit));
   CHECK(ring_ != nullptr, "streaming has not been started");
-  Ring::Held held = TRY(ring_->acquire(unit, stop));
+  const size_t streamed = first_parts_[unit] + part;
+  Ring::Held held = TRY(ring_->acquire(streamed, stop));
   const std::byte* data = held.pieces.front().data();
   Lease lease(*ring_, std::move(held), data);
-  if (verification_due(unit)) TRY(verify(unit, lease.pieces()));
+  TRY(verify(unit, part, lease.pieces()));
   if (source_.ready_made()) return lease;
-  const auto bytes = static_cast<size_t>(source_.units()[unit].bytes);
-  TRY(source_.finish(unit, lease.pieces(), finished_.span().first(bytes)));
+  const auto bytes = static_cast<size_t>(source_.parts()[streamed].bytes);
+  TRY(source_.finish(streamed, lease.pieces(), finished_.span().first(bytes)));
   return Lease(finished_.data());  // the place in the ring is free again
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/env.h"
 #include "base/status.h"
 #include "device/device.h"
@@ -74,12 +75,15 @@ class WeightStore {
   /// outlive the store.
   Result<void> start_streaming(Env& env);
 
-  /// Units must be leased in the order of the source, around from the last to the first; units may
-  /// be left out. One lease at a time. kInvalidData where a checksum differs; otherwise as
-  /// Ring::acquire.
-  Result<Lease> lease(size_t unit, const StopCheck& stop);
-  /// Whether lease(unit) would return at once.
-  bool ready(size_t unit) const { return resident(unit) || ring_->ready(unit); }
+  /// A part of a unit, of as many as it is streamed in. Units must be leased in the order of the
+  /// source, around from the last to the first, and their parts one after the other; units may be
+  /// left out. One lease at a time. kInvalidData where a checksum differs (of a unit in parts: once
+  /// the last is leased); otherwise as Ring::acquire.
+  Result<Lease> lease(size_t unit, const StopCheck& stop, size_t part = 0);
+  /// Whether that lease would be had at once.
+  bool ready(size_t unit, size_t part = 0) const {
+    return resident(unit) || ring_->ready(first_parts_[unit] + part);
+  }
 
   int64_t resident_bytes() const { return residents_.bytes(); }
   /// Null where every unit is resident.
@@ -88,14 +92,23 @@ class WeightStore {
  private:
   WeightStore(const UnitSource& source, StoreConfig config);
   bool verification_due(size_t unit);
-  Result<void> verify(size_t unit, RawUnit raw) const;
+  Result<void> compare(size_t unit, uint64_t found) const;
+  Result<void> verify(size_t unit, size_t part, RawUnit raw);
 
   device::Device* device_ = nullptr;
   MemoryAccount* account_ = nullptr;
   const UnitSource& source_;
   StoreConfig config_;
-  std::vector<int64_t> offsets_;   // of residents, in their memory
-  std::vector<int64_t> readings_;  // of each unit, by the ring
+  // A unit whose parts are being compared with its checksum, as far as they have been leased.
+  struct Comparison {
+    size_t next_part = 0;
+    Checksum sum = {};
+  };
+
+  std::vector<int64_t> offsets_;     // of residents, in their memory
+  std::vector<size_t> first_parts_;  // of each unit, in UnitSource::parts
+  std::vector<int64_t> readings_;    // of each unit, by the ring
+  std::optional<Comparison> comparison_;
   device::Buffer residents_;
   device::Buffer finished_;  // the unit that was finished last
   Charge resident_charge_;

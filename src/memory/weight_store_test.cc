@@ -105,6 +105,52 @@ TEST_F(WeightStoreTest, DamageThatComesLaterIsFoundBySampling) {
   EXPECT_GE(failures, 3);  // one in three, once the ring holds no reading from before
 }
 
+// The last unit comes in parts, or lies in memory as a whole.
+TEST_F(WeightStoreTest, PartsOfAUnitAreItsBytesOneBehindTheOther) {
+  for (uint32_t seed = 0; seed < 8; seed++) {
+    const size_t parts = 2 + seed % 4;
+    const TestSource source({.seed = seed,
+                             .units = 3,
+                             .least = 3000,
+                             .checksums = true,
+                             .ready_made = true,
+                             .parts = parts});
+    const std::vector<std::byte> whole = source.whole(2);
+    const auto in_memory = make(source, {false, false, true});
+    ASSERT_TRUE(in_memory) << in_memory.error().message();
+    EXPECT_TRUE(holds(source, 2, *(*in_memory)->lease(2, {})));
+    const auto store = make(source, {false, true, false}, 96 << 10);
+    ASSERT_TRUE(store) << store.error().message();
+    for (int pass = 0; pass < 6; pass++) {
+      ASSERT_TRUE((*store)->lease(0, {}));
+      size_t at = 0;
+      for (size_t part = 0; part < (pass % 3 == 2 ? 1 : parts); part++) {
+        const auto lease = (*store)->lease(2, {}, part);
+        ASSERT_TRUE(lease) << lease.error().message();
+        for (const auto& piece : lease->pieces()) {
+          EXPECT_TRUE(std::ranges::equal(piece, std::span(whole).subspan(at, piece.size())));
+          at += piece.size();
+        }
+      }
+      EXPECT_TRUE(pass % 3 == 2 || at == whole.size());
+    }
+  }
+}
+
+TEST_F(WeightStoreTest, DamageOfAUnitInPartsIsFoundWithItsLast) {
+  TestSource source(
+      {.seed = 6, .units = 2, .least = 3000, .checksums = true, .ready_made = true, .parts = 3});
+  source.spoil(1);
+  const auto store = make(source, {false, false});
+  ASSERT_TRUE(store);
+  EXPECT_TRUE((*store)->lease(1, {}, 0));
+  EXPECT_TRUE((*store)->lease(1, {}, 1));
+  const auto last = (*store)->lease(1, {}, 2);
+  ASSERT_FALSE(last);
+  EXPECT_NE(last.error().what.find("unit u1 at byte"), std::string::npos) << last.error().what;
+  EXPECT_FALSE(make(source, {false, true})) << "of a resident the whole is compared";
+}
+
 TEST_F(WeightStoreTest, FailedReadOfAResidentFailsTheLoad) {
   const TestSource source({.seed = 4, .units = 2, .ready_made = true});
   FaultEnv env(real_env(), {.fail_call = 1});

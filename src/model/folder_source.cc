@@ -44,6 +44,7 @@ Result<FolderSource> FolderSource::create(Env& env, const std::string& folder,
         TRY(checkpoint::path_in_folder(env, folder, checkpoint.file_name(file))));
   }
   for (const WeightUnit& unit : plan.cut.units) source.add_unit(unit);
+  source.add_head_parts();
   return source;
 }
 
@@ -58,20 +59,57 @@ void FolderSource::add_unit(const WeightUnit& unit) {
     stored.pieces.push_back(
         {item->entry->file, item->entry->offset, static_cast<int64_t>(item->entry->bytes)});
   }
-  units_.push_back(std::move(stored));
-  items_.push_back(std::move(items));
+  if (unit.kind == UnitKind::kEmbedding) {  // its rows are gathered
+    stored.parts = 0;
+    units_.push_back(std::move(stored));
+    return;
+  }
+  units_.push_back(stored);
+  parts_.push_back(std::move(stored));
+  layings_.push_back({.unit = &unit, .items = std::move(items)});
 }
 
-Result<void> FolderSource::finish(size_t unit, memory::RawUnit raw,
+// In place of the head as a whole: each part is rows of its matrix, since the final norm is in
+// memory (stream.cc).
+void FolderSource::add_head_parts() {
+  parts_.pop_back();
+  layings_.pop_back();
+  const WeightUnit& unit = plan_->cut.units.back();
+  const WeightPlan::Item& item = plan_->items[head_matrix(*plan_).tensor];
+  units_.back().parts = plan_->cut.head_parts.size();
+  for (const HeadPart& part : plan_->cut.head_parts) {
+    const RowRun whole{.item = &item, .first_row = part.first_row, .rows = part.rows};
+    parts_.push_back({.name = unit.name,
+                      .pieces = {{item.entry->file, item.entry->offset + whole.source_offset(),
+                                  static_cast<int64_t>(whole.source_bytes())}},
+                      .bytes = part.bytes});
+    layings_.push_back({.unit = &unit, .rows = &part, .items = {&item}});
+  }
+}
+
+// Offsets count from the part.
+std::vector<RowRun> FolderSource::runs_of(const Laying& laying) const {
+  if (laying.rows == nullptr) return cut_runs(*plan_, *laying.unit, kRunBytes);
+  const HeadPart& part = *laying.rows;
+  std::vector<RowRun> runs =
+      cut_row_runs(*plan_, head_matrix(*plan_), part.first_row, part.rows, kRunBytes);
+  for (RowRun& run : runs) run.offset -= part.offset;
+  return runs;
+}
+
+Result<void> FolderSource::finish(size_t part, memory::RawUnit raw,
                                   std::span<std::byte> out) const {
-  const std::vector<RowRun> runs = cut_runs(*plan_, plan_->cut.units[unit], kRunBytes);
-  const auto& items = items_[unit];
+  const Laying& laying = layings_[part];
+  const std::vector<RowRun> runs = runs_of(laying);
+  // A part's one piece begins with its first row, any other with its tensor's.
+  const uint64_t left_out = laying.rows != nullptr ? runs.front().source_offset() : 0;
   std::mutex mutex;
   std::optional<Status> failure;
   pool_->run(static_cast<int64_t>(runs.size()), [&](int64_t i, int) {
     const RowRun& run = runs[static_cast<size_t>(i)];
-    const auto piece = static_cast<size_t>(std::ranges::find(items, run.item) - items.begin());
-    const AlignedRows rows(raw[piece].subspan(run.source_offset(), run.source_bytes()),
+    const auto piece =
+        static_cast<size_t>(std::ranges::find(laying.items, run.item) - laying.items.begin());
+    const AlignedRows rows(raw[piece].subspan(run.source_offset() - left_out, run.source_bytes()),
                            tensor::dtype_bytes(run.item->entry->dtype));
     const auto laid = lay_rows(run, plan_->kind, rows.data(), out.data() + run.offset, pack_);
     if (laid) return;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
 #include "memory/unit_source.h"
+#include "model/relay.h"
 #include "model/weights.h"
 
 namespace strata::model {
@@ -26,23 +27,31 @@ class FolderSource : public memory::UnitSource {
 
   const std::vector<std::string>& paths() const override { return paths_; }
   const std::vector<memory::StoredUnit>& units() const override { return units_; }
+  const std::vector<memory::StoredUnit>& parts() const override { return parts_; }
   bool ready_made() const override { return false; }
-  Result<void> finish(size_t unit, memory::RawUnit raw, std::span<std::byte> out) const override;
-  /// Checkpoints have none.
-  uint64_t checksum(memory::RawUnit) const override { return 0; }
+  Result<void> finish(size_t part, memory::RawUnit raw, std::span<std::byte> out) const override;
 
  private:
   FolderSource(const WeightPlan& plan, ComputePool& pool, void (*pack)(const tensor::PackArgs&))
       : plan_(&plan), pool_(&pool), pack_(pack) {}
   void add_unit(const WeightUnit& unit);
+  void add_head_parts();
 
   const WeightPlan* plan_;
   ComputePool* pool_;
   void (*pack_)(const tensor::PackArgs&);
   std::vector<std::string> paths_;
+  /// What finishing a part lays.
+  struct Laying {
+    const WeightUnit* unit = nullptr;
+    const HeadPart* rows = nullptr;              // of the unit's matrix; null: the whole unit
+    std::vector<const WeightPlan::Item*> items;  // of each piece
+  };
+  std::vector<RowRun> runs_of(const Laying& laying) const;
+
   std::vector<memory::StoredUnit> units_;
-  /// Per unit: the plan's item of each piece.
-  std::vector<std::vector<const WeightPlan::Item*>> items_;
+  std::vector<memory::StoredUnit> parts_;
+  std::vector<Laying> layings_;  // of each part
 };
 
 }  // namespace strata::model

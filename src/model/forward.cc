@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/check.h"
+#include "model/embedding_rows.h"
 #include "model/rope.h"
 #include "model/stream.h"
 
@@ -93,16 +95,23 @@ void Model::find_units() {
     if (units[unit].kind == UnitKind::kMlp) mlp_units_[layer] = unit;
     if (units[unit].kind == UnitKind::kHead) head_unit_ = unit;
   }
-  CHECK(weights_.embedding.data != nullptr, "the embedding is resident");
+  CHECK(weights_.embedding.data != nullptr || weights_.streamed->embedding != nullptr,
+        "the embedding is in memory, or its rows are gathered");
+}
+
+void Model::expect(std::span<const int32_t> ids) {
+  if (weights_.embedding.data == nullptr) weights_.streamed->embedding->ask(ids);
+}
+
+bool Model::waits_for(size_t unit, size_t part) const {
+  return weights_.streamed != nullptr && !weights_.streamed->store->ready(unit, part);
 }
 
 // Threads that would spin for work sleep while the disk is waited for.
 Result<memory::Lease> Model::lease(const device::ExecContext& context, const ForwardBatch& batch,
                                    size_t unit) {
   if (batch.stop && batch.stop(true)) return fail(Code::kCancelled, "stopped between units");
-  if (weights_.streamed == nullptr || weights_.streamed->store->ready(unit)) {
-    return lease_unit(weights_, unit, batch.stop);
-  }
+  if (!waits_for(unit, 0)) return lease_unit(weights_, unit, batch.stop);
   const SpinPause pause(*context.pool);
   return lease_unit(weights_, unit, batch.stop);
 }
@@ -167,7 +176,7 @@ Result<void> Model::forward(const device::ExecContext& context, const ForwardBat
   CHECK(batch.groups.size() == kv_layout_.groups.size(), "one list of sequences per KV group");
   CHECK(static_cast<int64_t>(batch.logit_rows.size()) <= limits_.max_logit_rows,
         "more logit rows than prepared for");
-  embed(context, batch);
+  TRY(embed(context, batch));
   for (size_t layer = 0; layer < spec_.layers.size(); layer++) {
     {
       const memory::Lease unit = TRY(lease(context, batch, attention_units_[layer]));
@@ -177,17 +186,30 @@ Result<void> Model::forward(const device::ExecContext& context, const ForwardBat
     mlp_layer(context, rows, static_cast<int>(layer));
   }
   if (batch.logit_rows.empty()) return {};
-  const memory::Lease unit = TRY(lease(context, batch, head_unit_));
-  head(context, batch, logits);
-  return {};
+  return head(context, batch, logits);
 }
 
-void Model::embed(const device::ExecContext& context, const ForwardBatch& batch) {
+Result<void> Model::embed(const device::ExecContext& context, const ForwardBatch& batch) {
+  if (weights_.embedding.data == nullptr) return gather(context, batch);
   table_->embed[index(kind())](context, {.table = weights_.embedding,
                                          .ids = batch.ids.data(),
                                          .rows = static_cast<int64_t>(batch.ids.size()),
                                          .out = buffers_.residual,
                                          .out_stride = spec_.hidden});
+  return {};
+}
+
+Result<void> Model::gather(const device::ExecContext& context, const ForwardBatch& batch) {
+  const auto lookup = [&](const tensor::PackedMatrix& panel, int32_t row, size_t to) {
+    table_->embed[index(kind())](
+        context, {.table = panel,
+                  .ids = &row,
+                  .rows = 1,
+                  .out = buffers_.residual + static_cast<int64_t>(to) * spec_.hidden,
+                  .out_stride = spec_.hidden});
+  };
+  const SpinPause pause(*context.pool);
+  return weights_.streamed->embedding->gather(batch.ids, lookup, batch.stop);
 }
 
 void Model::attention_layer(const device::ExecContext& context, const ForwardBatch& batch,
@@ -279,9 +301,9 @@ void Model::mlp_layer(const device::ExecContext& context, int64_t rows, int laye
   linear(context, buffers_.product, operand_stride, rows, out);
 }
 
-// Rows without wanted logits skip the final norm and the head: each run of neighbouring wanted rows
-// is one norm.
-void Model::head(const device::ExecContext& context, const ForwardBatch& batch, float* logits) {
+// Rows without wanted logits go through neither the final norm nor the head: each run of
+// neighbouring wanted rows is one norm.
+void Model::head_norm(const device::ExecContext& context, const ForwardBatch& batch) {
   const auto wanted = batch.logit_rows;
   for (size_t first = 0; first < wanted.size();) {
     size_t end = first + 1;
@@ -290,9 +312,24 @@ void Model::head(const device::ExecContext& context, const ForwardBatch& batch, 
          static_cast<int64_t>(first));
     first = end;
   }
-  const std::array parts = {kernels::LinearPart{weights_.head, nullptr, logits, spec_.vocab}};
-  linear(context, buffers_.normed, round_up(spec_.hidden, tensor::kChunk),
-         static_cast<int64_t>(wanted.size()), parts);
+}
+
+// A part of a streamed head gives some columns of the logits.
+Result<void> Model::head(const device::ExecContext& context, const ForwardBatch& batch,
+                         float* logits) {
+  head_norm(context, batch);
+  for (size_t part = 0; part < head_parts(weights_); part++) {
+    if (batch.stop && batch.stop(true)) return fail(Code::kCancelled, "stopped between units");
+    std::optional<SpinPause> pause;
+    if (waits_for(head_unit_, part)) pause.emplace(*context.pool);
+    const LeasedHead head = TRY(lease_head(weights_, part, batch.stop));
+    pause.reset();
+    const std::array parts = {
+        kernels::LinearPart{head.matrix, nullptr, logits + head.first_row, spec_.vocab}};
+    linear(context, buffers_.normed, round_up(spec_.hidden, tensor::kChunk),
+           static_cast<int64_t>(batch.logit_rows.size()), parts);
+  }
+  return {};
 }
 
 void Model::norm(const device::ExecContext& context, const float* weight, int64_t first_row,

@@ -78,6 +78,10 @@ class Model {
                                 const ModelLimits& limits, int threads);
   ModelMemory memory(int threads) const { return memory_for(spec_, kind(), limits_, threads); }
 
+  /// The tokens of the next forward: where the embedding is on the disk their rows are read from
+  /// now on. May be left out.
+  void expect(std::span<const int32_t> ids);
+
   /// Writes logits f32 [logit_rows][vocab] to `logits` (dense). The batch must be within the
   /// limits. Where weights are streamed it fails with what their reading fails with; logits, and
   /// keys and values of the batch's rows, then hold nothing.
@@ -101,16 +105,19 @@ class Model {
 
   Model() = default;
   void find_units();
+  bool waits_for(size_t unit, size_t part) const;
   Result<memory::Lease> lease(const device::ExecContext& context, const ForwardBatch& batch,
                               size_t unit);
   Result<void> allocate_buffers(device::Device& device);
   /// Lays the buffers out from `base` (null: only counts `bytes`).
   static Buffers carve_buffers(const ModelSpec& spec, tensor::ProductKind kind, int64_t rows,
                                std::byte* base, int64_t& bytes);
-  void embed(const device::ExecContext& context, const ForwardBatch& batch);
+  Result<void> embed(const device::ExecContext& context, const ForwardBatch& batch);
+  Result<void> gather(const device::ExecContext& context, const ForwardBatch& batch);
   void attention_layer(const device::ExecContext& context, const ForwardBatch& batch, int layer);
   void mlp_layer(const device::ExecContext& context, int64_t rows, int layer);
-  void head(const device::ExecContext& context, const ForwardBatch& batch, float* logits);
+  void head_norm(const device::ExecContext& context, const ForwardBatch& batch);
+  Result<void> head(const device::ExecContext& context, const ForwardBatch& batch, float* logits);
   void norm(const device::ExecContext& context, const float* weight, int64_t first_row,
             int64_t rows, int64_t out_row);
   void project_qkv(const device::ExecContext& context, int64_t rows, int layer);

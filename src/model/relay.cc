@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "tensor/dtype.h"
 #include "tensor/float_bits.h"
 
@@ -47,25 +48,6 @@ bool overflows(const RowRun& run, const std::byte* source) {
   return overflows_f16(source, dtype, run.rows * run.item->spec->cols);
 }
 
-void cut_item(const WeightPlan& plan, const UnitItem& unit_item, int64_t source_bytes,
-              std::vector<RowRun>& runs) {
-  const WeightPlan::Item& item = plan.items[unit_item.tensor];
-  const TensorSpec& spec = *item.spec;
-  if (!spec.is_matrix()) {
-    runs.push_back({&item, 0, spec.rows, unit_item.offset, unit_item.bytes});
-    return;
-  }
-  const int64_t panels = std::max<int64_t>(1, source_bytes / (row_bytes(item) * tensor::kPanel));
-  const int64_t panel_bytes =
-      unit_item.bytes / (tensor::round_up(spec.rows, tensor::kPanel) / tensor::kPanel);
-  const int64_t step = panels * tensor::kPanel;
-  for (int64_t row = 0; row < spec.rows; row += step) {
-    const int64_t rows = std::min(step, spec.rows - row);
-    runs.push_back({&item, row, rows, unit_item.offset + row / tensor::kPanel * panel_bytes,
-                    tensor::round_up(rows, tensor::kPanel) / tensor::kPanel * panel_bytes});
-  }
-}
-
 }  // namespace
 
 uint64_t RowRun::source_offset() const {
@@ -74,10 +56,43 @@ uint64_t RowRun::source_offset() const {
 
 size_t RowRun::source_bytes() const { return static_cast<size_t>(rows * row_bytes(*item)); }
 
+std::vector<RowRun> cut_row_runs(const WeightPlan& plan, const UnitItem& matrix, int64_t first_row,
+                                 int64_t rows, int64_t source_bytes) {
+  const WeightPlan::Item& item = plan.items[matrix.tensor];
+  const int64_t panels = std::max<int64_t>(1, source_bytes / (row_bytes(item) * tensor::kPanel));
+  const int64_t panel_bytes =
+      matrix.bytes / (tensor::round_up(item.spec->rows, tensor::kPanel) / tensor::kPanel);
+  const int64_t step = panels * tensor::kPanel, end = first_row + rows;
+  std::vector<RowRun> runs;
+  for (int64_t row = first_row; row < end; row += step) {
+    const int64_t count = std::min(step, end - row);
+    runs.push_back({&item, row, count, matrix.offset + row / tensor::kPanel * panel_bytes,
+                    tensor::round_up(count, tensor::kPanel) / tensor::kPanel * panel_bytes});
+  }
+  return runs;
+}
+
 std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, int64_t source_bytes) {
   std::vector<RowRun> runs;
-  for (const UnitItem& item : unit.items) cut_item(plan, item, source_bytes, runs);
+  for (const UnitItem& item : unit.items) {
+    const TensorSpec& spec = *plan.items[item.tensor].spec;
+    if (!spec.is_matrix()) {
+      runs.push_back({&plan.items[item.tensor], 0, spec.rows, item.offset, item.bytes});
+      continue;
+    }
+    for (const RowRun& run : cut_row_runs(plan, item, 0, spec.rows, source_bytes)) {
+      runs.push_back(run);
+    }
+  }
   return runs;
+}
+
+const UnitItem& head_matrix(const WeightPlan& plan) {
+  const std::vector<UnitItem>& items = plan.cut.units.back().items;
+  const auto found = std::ranges::find_if(
+      items, [&](const UnitItem& item) { return plan.items[item.tensor].spec->is_matrix(); });
+  CHECK(found != items.end(), "a head without a matrix");
+  return *found;
 }
 
 Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::byte* source,

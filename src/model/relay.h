@@ -29,6 +29,13 @@ struct RowRun {
 /// The runs of a unit in its own order, each of about `source_bytes` (but at least a panel).
 std::vector<RowRun> cut_runs(const WeightPlan& plan, const WeightUnit& unit, int64_t source_bytes);
 
+/// The same of some rows of a matrix, from a panel's first row on.
+std::vector<RowRun> cut_row_runs(const WeightPlan& plan, const UnitItem& matrix, int64_t first_row,
+                                 int64_t rows, int64_t source_bytes);
+
+/// The head's matrix in the last unit: that of the embedding, where tied.
+const UnitItem& head_matrix(const WeightPlan& plan);
+
 /// Writes the run's `bytes` at `to` from its source bytes. kInvalidData naming the tensor where a
 /// finite weight would be infinite as f16. Runs may be laid by many threads at once.
 Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::byte* source,

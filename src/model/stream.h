@@ -37,7 +37,19 @@ Result<Weights> stream_weights(const StreamSetup& setup,
                                memory::StoreConfig config, const LoadOptions& options);
 
 /// The unit's tensors can be read through `weights` for as long as the lease lives. At once, and
-/// without a lease, where it is in memory.
+/// without a lease, where it is in memory. Not for the head.
 Result<memory::Lease> lease_unit(Weights& weights, size_t unit, const memory::StopCheck& stop);
+
+/// How many parts the head comes in: one where it is in memory.
+size_t head_parts(const Weights& weights);
+
+/// Rows of the head's matrix, from `first_row` on, for as long as the lease lives. The final norm
+/// is always in memory.
+struct LeasedHead {
+  memory::Lease lease;
+  tensor::PackedMatrix matrix;
+  int64_t first_row = 0;
+};
+Result<LeasedHead> lease_head(const Weights& weights, size_t part, const memory::StopCheck& stop);
 
 }  // namespace strata::model

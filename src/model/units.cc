@@ -68,6 +68,34 @@ int64_t choose_alignment(const std::vector<WeightUnit>& units) {
   return alignment;
 }
 
+// A whole number of panels each, the last one the rest; the final norm goes with its neighbour.
+std::vector<HeadPart> cut_head(const UnitCut& cut, std::span<const TensorSpec* const> tensors) {
+  const WeightUnit& unit = cut.units.back();
+  int64_t most = 0;
+  for (const WeightUnit& other : cut.units)
+    most = std::max(most, other.layer < 0 ? 0 : other.bytes);
+  const auto is_matrix = [&](const UnitItem& item) { return tensors[item.tensor]->is_matrix(); };
+  const auto matrix = std::ranges::find_if(unit.items, is_matrix);
+  if (matrix == unit.items.end()) return {};
+  const int64_t rows = tensors[matrix->tensor]->rows;
+  const int64_t panels = round_up(rows, tensor::kPanel) / tensor::kPanel;
+  const int64_t panel_bytes = matrix->bytes / panels;
+  const int64_t step = std::clamp(most / panel_bytes, int64_t{1}, panels);
+  std::vector<HeadPart> parts;
+  for (int64_t panel = 0; panel < panels; panel += step) {
+    const int64_t end = std::min(panels, panel + step);
+    const int64_t data = matrix->offset + panel * panel_bytes;
+    const int64_t offset = panel == 0 ? 0 : data;
+    const int64_t behind = end == panels ? unit.bytes : matrix->offset + end * panel_bytes;
+    parts.push_back({.first_row = panel * tensor::kPanel,
+                     .rows = std::min(rows, end * tensor::kPanel) - panel * tensor::kPanel,
+                     .offset = offset,
+                     .bytes = behind - offset,
+                     .data = data - offset});
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::string_view unit_kind_name(UnitKind kind) { return kKindNames[static_cast<size_t>(kind)]; }
@@ -96,6 +124,7 @@ UnitCut cut_units(std::span<const TensorSpec* const> tensors, tensor::ProductKin
     unit.items.push_back({.tensor = i, .offset = unit.bytes, .bytes = bytes});
     unit.bytes += round_up(bytes, kTensorAlign);
   }
+  cut.head_parts = cut_head(cut, tensors);
   cut.alignment = choose_alignment(cut.units);
   for (WeightUnit& unit : cut.units) {
     unit.offset = cut.bytes;

@@ -41,9 +41,21 @@ struct WeightUnit {
   int64_t padded_bytes = 0;  // to the start of the next unit
 };
 
+/// Rows of the head's matrix that are streamed, and computed with, as one; whole panels.
+struct HeadPart {
+  int64_t first_row = 0;
+  int64_t rows = 0;
+  int64_t offset = 0;  // of the part in the unit: parts lie one behind the other and are the unit
+  int64_t bytes = 0;
+  int64_t data = 0;  // of the rows in the part
+};
+
 /// A model's units lie one behind the other, in a pack as in memory.
 struct UnitCut {
   std::vector<WeightUnit> units;
+  /// What the last unit is streamed in: parts no larger than a layer's largest unit, so that a head
+  /// asks for no larger ring than the layers do.
+  std::vector<HeadPart> head_parts;
   int64_t alignment = kMinUnitAlign;  // of every unit's offset and padded bytes
   int64_t bytes = 0;                  // of all, padded
 };

@@ -92,6 +92,34 @@ TEST(Units, EveryTensorLiesInOneUnitWithoutOverlap) {
   }
 }
 
+TEST(Units, AHeadIsStreamedInPartsNoLargerThanALayersUnit) {
+  for (const bool tied : {false, true}) {
+    const ModelSpec spec = spec_of(80, 3, 4001, tied);
+    const Cut made = cut_of(spec, ProductKind::kBf16);
+    const WeightUnit& head = made.cut.units.back();
+    const UnitItem& matrix = head.items[tied ? 0 : 1];
+    int64_t largest = 0, offset = 0, row = 0;
+    for (const WeightUnit& unit : made.cut.units) {
+      if (unit.layer >= 0) largest = std::max(largest, unit.bytes);
+    }
+    EXPECT_GE(made.cut.head_parts.size(), 4u);
+    for (const HeadPart& part : made.cut.head_parts) {
+      EXPECT_EQ(part.offset, offset);
+      EXPECT_EQ(part.first_row, row);
+      EXPECT_EQ(part.first_row % tensor::kPanel, 0);
+      const int64_t panel_bytes = tensor::packed_elements(tensor::kPanel, 80) * 2;
+      EXPECT_EQ(part.offset + part.data - matrix.offset,
+                part.first_row / tensor::kPanel * panel_bytes);
+      EXPECT_LE(part.bytes, largest + 80 * 4 + kTensorAlign) << "and the final norm";
+      offset += part.bytes;
+      row += part.rows;
+    }
+    EXPECT_EQ(offset, head.bytes);
+    EXPECT_EQ(row, 4001);
+  }
+  EXPECT_EQ(cut_of(spec_of(64, 2, 96, false), ProductKind::kBf16).cut.head_parts.size(), 1u);
+}
+
 TEST(Units, AlignmentFollowsTheirSize) {
   const auto alignment = [](int64_t hidden, int64_t layers, int64_t vocab) {
     return cut_of(spec_of(hidden, layers, vocab, false), ProductKind::kBf16).cut.alignment;

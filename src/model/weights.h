@@ -82,12 +82,19 @@ struct LayerWeights {
   const float* down_bias = nullptr;
 };
 
+class EmbeddingRows;
+
 /// Units that are not all in memory: who holds them, and where they come from. The plan must
 /// outlive it.
 struct StreamedUnits {
+  StreamedUnits();
+  ~StreamedUnits();
+
   std::unique_ptr<const memory::UnitSource> source;
   std::unique_ptr<memory::WeightStore> store;
   const WeightPlan* plan = nullptr;
+  std::unique_ptr<EmbeddingRows> embedding;  // null: the embedding is in memory
+  std::vector<float> final_norm;             // where the head is streamed
 };
 
 /// The weights of a model, each where its unit lies: in `memory`, one piece for all units, or

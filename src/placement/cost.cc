@@ -3,11 +3,16 @@
 #include "placement/cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace strata::placement {
 namespace {
 
-// A streamed unit and what is computed from its lease on until the next streamed one is wanted.
+// A small read takes a disk with many of them under way about as long as so much of a large one.
+constexpr int64_t kLeastRead = 64 << 10;
+
+// A streamed unit, or part of one, and what is computed from its lease on until the next streamed
+// one is wanted.
 struct Stretch {
   double read_bytes = 0;
   double held_s = 0;  // its place in the ring is taken
@@ -46,15 +51,26 @@ class PassSum {
       (stretches_.empty() ? before_first_s_ : stretches_.back().free_s) += computed;
       return;
     }
+    cost_.read_s += gathered_s(unit);
+    if (unit.use == UnitUse::kGathered) return;
     const auto read = static_cast<double>(unit.read_bytes);
     cost_.read_s += read / costs_.disk_bytes_per_s;
-    if (!shape_.relaid) {
-      stretches_.push_back({.read_bytes = read, .held_s = computed});
-      return;
-    }
-    const double relaid = static_cast<double>(unit.bytes) / costs_.relay_bytes_per_s;
+    const double relaid =
+        shape_.relaid ? static_cast<double>(unit.bytes) / costs_.relay_bytes_per_s : 0;
     cost_.relay_s += relaid;
-    stretches_.push_back({.read_bytes = read, .held_s = relaid, .free_s = computed});
+    const auto most = static_cast<double>(unit.most_read_bytes());
+    const double parts = most > 0 ? std::ceil(read / most) : 1;
+    const Stretch part{.read_bytes = read / parts,
+                       .held_s = (shape_.relaid ? relaid : computed) / parts,
+                       .free_s = (shape_.relaid ? computed : 0) / parts};
+    stretches_.insert(stretches_.end(), static_cast<size_t>(parts), part);
+  }
+
+  // Of a row for each of the pass's; never more than the whole table.
+  double gathered_s(const UnitFacts& unit) const {
+    if (unit.row_bytes == 0) return 0;
+    const int64_t rows = load_.rows * std::max(unit.row_bytes, kLeastRead);
+    return static_cast<double>(std::min(rows, unit.bytes)) / costs_.disk_bytes_per_s;
   }
 
   // Of a disk that the consumer waits for: the ring then holds no more than the unit of the stretch

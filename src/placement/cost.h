@@ -14,15 +14,26 @@ namespace strata::placement {
 enum class UnitUse : uint8_t {
   kRows,      // all of them: a layer's part
   kLogits,    // those whose logits are wanted: the head
-  kGathered,  // none: rows of it are looked up
+  kGathered,  // none: rows of it are looked up, and it is never read as a whole
 };
 
 /// A unit as far as its place and its time are concerned; in the order of the pass.
 struct UnitFacts {
   int64_t bytes = 0;       // in memory
-  int64_t read_bytes = 0;  // of a place in the ring: as the disk has it, whole blocks
-  bool pinned = false;     // must be resident: it is gathered from, or smaller than a read
+  int64_t read_bytes = 0;  // as the disk has it, whole blocks
   UnitUse use = UnitUse::kRows;
+  /// Of the largest part that it is streamed in, in memory and in a place in the ring; 0 = the
+  /// whole.
+  int64_t part_bytes = 0;
+  int64_t part_read_bytes = 0;
+  /// Where tokens' rows are looked up in it: what gathering them from the disk takes in memory, and
+  /// reads for a token. 0 = no row is looked up.
+  int64_t gather_bytes = 0;
+  int64_t row_bytes = 0;
+
+  /// What the ring and the memory for re-laying must hold at once.
+  int64_t most_bytes() const { return part_bytes > 0 ? part_bytes : bytes; }
+  int64_t most_read_bytes() const { return part_read_bytes > 0 ? part_read_bytes : read_bytes; }
 };
 
 /// Time that a byte of weights takes in a pass of so many rows, with all threads.

@@ -75,6 +75,40 @@ TEST(CostTable, HeadIsForLogitsAndAnEmbeddingForNobody) {
   EXPECT_NEAR(without.read_s, 0.1, 1e-9) << "a head that nobody wants is not read";
 }
 
+TEST(CostTable, RowsOfATableAreReadEachOfThem) {
+  std::vector<UnitFacts> units = equal_units(2, 100 * kMb);
+  units.front().use = UnitUse::kGathered;
+  units.front().row_bytes = 8192;
+  const auto read_s = [&](int64_t rows, bool resident = false) {
+    return cost_of(units, {resident, true}, 0, {.rows = rows, .logit_rows = 1}).read_s;
+  };
+  EXPECT_NEAR(read_s(1), 65536 / 1e9, 1e-12) << "a small read takes longer than its bytes";
+  EXPECT_NEAR(read_s(100), 100 * 65536 / 1e9, 1e-12);
+  EXPECT_NEAR(read_s(100'000), 0.1, 1e-9) << "not more than the whole";
+  EXPECT_EQ(read_s(1, true), 0);
+  units.front().row_bytes = 128 << 10;
+  EXPECT_NEAR(read_s(2), 2 * 131072 / 1e9, 1e-12);
+}
+
+// A head of 400 MB as four units of 100 MB in its place.
+TEST(CostTable, AUnitInPartsCostsWhatSoManyUnitsDo) {
+  const auto apart = equal_units(14, 100 * kMb);
+  std::vector<UnitFacts> units = equal_units(11, 100 * kMb);
+  units.back() = {.bytes = 400 * kMb,
+                  .read_bytes = 400 * kMb,
+                  .part_bytes = 100 * kMb,
+                  .part_read_bytes = 100 * kMb};
+  for (const bool relaid : {false, true}) {
+    for (const int64_t ring : {100 * kMb, 300 * kMb}) {
+      const PassCost parts = cost_of(units, std::vector<bool>(11, false), ring, {}, relaid);
+      const PassCost whole = cost_of(apart, std::vector<bool>(14, false), ring, {}, relaid);
+      EXPECT_NEAR(parts.read_s, whole.read_s, 1e-9);
+      EXPECT_NEAR(parts.idle_s, whole.idle_s, 1e-9);
+      EXPECT_NEAR(parts.busy_s(), whole.busy_s(), 1e-9);
+    }
+  }
+}
+
 TEST(CostTable, ARingOfOneUnitReadsNothingAhead) {
   const auto units = equal_units(10, 100 * kMb);
   const std::vector<bool> streamed(10, false);

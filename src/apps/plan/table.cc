@@ -78,6 +78,29 @@ std::string note_on(std::string_view tag, const Forecast& made) {
   return "";
 }
 
+std::string on_disk(const Forecast& made) {
+  if (made.disk_bytes == 0 && made.row_bytes == 0)
+    return "nothing is read once the model is loaded";
+  std::string text;
+  if (made.disk_bytes > 0) {
+    text = fmt::format("{} of weights, read in every pass", format_bytes(made.disk_bytes));
+  }
+  if (made.row_bytes == 0) return text;
+  return text + fmt::format("{}rows of the embedding, gathered: {} a token",
+                            text.empty() ? "" : "; ", format_bytes(made.row_bytes));
+}
+
+// What a pass reads, for the lines of a run.
+std::string read_text(const Forecast& made) {
+  std::string text;
+  if (made.disk_bytes > 0) {
+    text = fmt::format(", {} are read in every pass", format_bytes(made.disk_bytes));
+  }
+  if (made.row_bytes == 0) return text;
+  return text + fmt::format(", rows of the embedding are gathered ({} a token)",
+                            format_bytes(made.row_bytes));
+}
+
 std::string source_text(const engine::PriceSource& source) {
   if (source.unix_time_s == 0) return fmt::format("{}: {}", source.name, source.what);
   return fmt::format("{}: {}; {}{}", source.name, source.what,
@@ -116,6 +139,7 @@ Json forecast_json(const Forecast& made) {
           {"units", made.units},
           {"residents", made.residents},
           {"streamed_bytes", made.disk_bytes},
+          {"embedding_row_bytes", made.row_bytes},
           {"ring_bytes", made.ring_bytes},
           {"kv_blocks", made.kv_blocks},
           {"kv_tokens", made.kv_tokens},
@@ -177,9 +201,7 @@ std::vector<std::pair<std::string, std::string>> plan_rows(const PlanTable& tabl
     rows.emplace_back("  " + use.tag,
                       fmt::format("{:<9} {}", format_bytes(use.bytes), note_on(use.tag, made)));
   }
-  rows.emplace_back("disk", made.disk_bytes == 0 ? "nothing is read once the model is loaded"
-                                                 : fmt::format("{} of weights, read in every pass",
-                                                               format_bytes(made.disk_bytes)));
+  rows.emplace_back("disk", on_disk(made));
   rows.emplace_back("one sequence", made.one ? explained(*made.one) : std::string(kUnknownSpeed));
   if (made.batch && made.batch->sequences > 1) {
     rows.emplace_back(fmt::format("{} sequences", made.batch->sequences), explained(*made.batch));
@@ -218,15 +240,14 @@ Json plan_json(const PlanTable& table) {
 std::vector<std::string> plan_lines(const PlanTable& table) {
   const Forecast& made = table.forecast;
   const std::string memory = fmt::format("plan: {} ({})", ceiling(made), memory_list(made.memory));
-  if (made.disk_bytes == 0) {
+  if (made.disk_bytes == 0 && made.row_bytes == 0) {
     if (!made.one) return {memory};
     return {fmt::format("{}; {}", memory, speeds_line(made))};
   }
   std::vector<std::string> lines = {
       memory,
-      fmt::format("plan: {} of {} units stay in memory, {} are read in every pass; KV for {} "
-                  "sequence{} of {} tokens",
-                  made.residents, made.units, format_bytes(made.disk_bytes), made.full_sequences,
+      fmt::format("plan: {} of {} units stay in memory{}; KV for {} sequence{} of {} tokens",
+                  made.residents, made.units, read_text(made), made.full_sequences,
                   plural(made.full_sequences), made.max_model_len),
       fmt::format("plan: {}", speeds_line(made))};
   for (const engine::PriceSource& source : table.prices.sources) {

@@ -53,7 +53,7 @@ std::vector<MemoryUse> memory_of(const ResolvedConfig& config, const OpenedModel
   MemoryTable table;
   const placement::PlacementPlan& plan = config.placement;
   table.add(kWeights, plan.resident_bytes);
-  table.add(kRing, plan.ring_bytes + plan.finished_bytes);
+  table.add(kRing, plan.ring_bytes + plan.finished_bytes + plan.gather_bytes);
   table.add(kKv, config.slabs * config.slab_plan.slab_bytes);
   add_model(opened, config, config.max_logit_rows, table);
   if (const OpenedModel* draft = opened.draft()) {
@@ -115,6 +115,7 @@ Forecast make_forecast(const ResolvedConfig& config, const OpenedModel& opened,
   Forecast made{.memory = memory_of(config, opened),
                 .ceiling_bytes = config.memory_bytes,
                 .disk_bytes = plan.streamed_bytes,
+                .row_bytes = plan.row_bytes,
                 .units = static_cast<int64_t>(plan.resident.size()),
                 .residents = std::ranges::count(plan.resident, true),
                 .ring_bytes = plan.ring_bytes,

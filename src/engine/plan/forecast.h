@@ -26,7 +26,8 @@ struct PassForecast {
 struct Forecast {
   std::vector<MemoryUse> memory;  // by tag of the account, and "program"
   int64_t ceiling_bytes = 0;      // 0 = none
-  int64_t disk_bytes = 0;         // of weights that stay on the disk
+  int64_t disk_bytes = 0;         // of weights that every pass reads
+  int64_t row_bytes = 0;          // read for a token's row of the embedding; 0: that is in memory
   int64_t units = 0, residents = 0;
   int64_t ring_bytes = 0;
   int64_t kv_blocks = 0, kv_tokens = 0;
