@@ -271,7 +271,8 @@ Result<bool> BatchTask::end_row(const Row& row, const Generation::News& news) {
       (news.error->code == Code::kCancelled || news.error->code == Code::kUnavailable)) {
     return true;  // the batch or the server ends: nobody has answered
   }
-  auto body = news.error ? std::unexpected(*news.error) : row.generation->body(row.head, frontend::response_body);
+  auto body = news.error ? std::unexpected(*news.error)
+                         : row.generation->body(row.head, frontend::response_body);
   if (body) {
     TRY(write(true, frontend::answered_row(row.asked.custom_id, std::move(*body))));
   } else {
