@@ -61,8 +61,8 @@ asio::awaitable<void> hello(Service&, Exchange& exchange) {
 }
 
 constexpr Route kRoutes[] = {
-    {"POST", "/form", count, true, BodyKind::kForm},
-    {"POST", "/refuse", refuse, true, BodyKind::kForm},
+    {"POST", "/form", count, true, ErrorForm::kOpenAi, BodyKind::kForm},
+    {"POST", "/refuse", refuse, true, ErrorForm::kOpenAi, BodyKind::kForm},
     {"GET", "/things/{part}", hello},
     {"GET", "/things/{part}/more", refuse},
 };
