@@ -68,8 +68,8 @@ Result<std::string> OpenAiStream::start() {
 Result<Json> OpenAiStream::logprobs_of(const StreamPiece& piece) {
   if (!piece.logprobs) return Json();
   if (request_.kind == ApiKind::kChat) {
-    Json content = Json::array({TRY(chat_logprob_entry(*piece.logprobs, codec_))});
-    return Json{{"content", std::move(content)}, {"refusal", nullptr}};
+    Json entry = TRY(chat_logprob_entry(*piece.logprobs, codec_));
+    return Json{{"content", Json::array({std::move(entry)})}, {"refusal", nullptr}};
   }
   CompletionLogprobs& lists = logprobs_[static_cast<size_t>(piece.answer)];
   TRY(lists.add(*piece.logprobs, codec_));

@@ -30,7 +30,8 @@ Result<Json> text_of(Exchange& exchange, const Served& served) {
   for (const int64_t id : TRY(get_int_array(body, "tokens", 0, kMost))) {
     ids.push_back(static_cast<int32_t>(id));
   }
-  return Json{{"prompt", TRY(served.model.codec->decode(ids))}};
+  std::string prompt = TRY(served.model.codec->decode(ids));
+  return Json{{"prompt", std::move(prompt)}};
 }
 
 // As Anthropic's API counts the tokens of a message.

@@ -230,6 +230,7 @@ class Planted(unittest.TestCase):
             ("int page_table;", "int block_table;"),
             ("const auto kvPages = 3;", "const auto huge_page_bytes = 3;"),
             ("int x = std::stoi(text);", "int x = parse_int(text);"),
+            ('Json x = {{"a", TRY(f())}};', 'Json x = TRY(f());'),
         ]:
             with self.subTest(bad):
                 self.assert_flags_line(manners.check_bans, "src/model/a.cc", bad, good)

@@ -17,7 +17,8 @@ Result<Json> read_tool(const Json& tool) {
     return fail(Code::kUnsupported, "type", json_excerpt(*type), "\"custom\"",
                 "there are no tools but the client's own");
   }
-  Json function = {{"name", TRY(get_string(tool, "name"))}};
+  Json function = Json::object();
+  function["name"] = TRY(get_string(tool, "name"));
   if (const auto text = TRY(optional_string(tool, "description"))) function["description"] = *text;
   function["parameters"] = *TRY(get_object(tool, "input_schema"));
   return Json{{"type", "function"}, {"function", std::move(function)}};

@@ -92,7 +92,8 @@ class Turns {
     const std::string type = TRY(get_string(block, "type"));
     if (type == "tool_result") return result(block);
     if (type != "text") return strange_block(type, "\"text\" or \"tool_result\"");
-    say("user", Json::array({{{"type", "text"}, {"text", TRY(get_string(block, "text"))}}}));
+    std::string text = TRY(get_string(block, "text"));
+    say("user", Json::array({{{"type", type}, {"text", std::move(text)}}}));
     return {};
   }
 
@@ -117,7 +118,8 @@ class Turns {
     if (type == "redacted_thinking") return {};
     Json& message = open("assistant");
     if (type == "text") {
-      message["content"].push_back({{"type", "text"}, {"text", TRY(get_string(block, "text"))}});
+      std::string text = TRY(get_string(block, "text"));
+      message["content"].push_back({{"type", type}, {"text", std::move(text)}});
     } else if (type == "thinking") {
       const std::string before = message.value("reasoning_content", "");
       message["reasoning_content"] = before + TRY(get_string(block, "thinking"));

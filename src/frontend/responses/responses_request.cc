@@ -76,7 +76,8 @@ Result<Json> read_tool(const Json& tool) {
     return fail(Code::kUnsupported, "type", json_excerpt(type), "\"function\"",
                 "there are no tools but the client's own");
   }
-  Json function = {{"name", TRY(get_string(tool, "name"))}};
+  Json function = Json::object();
+  function["name"] = TRY(get_string(tool, "name"));
   if (const auto text = TRY(optional_string(tool, "description"))) function["description"] = *text;
   const Json* parameters = TRY(optional_object(tool, "parameters"));
   if (parameters != nullptr) function["parameters"] = *parameters;

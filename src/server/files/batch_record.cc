@@ -62,9 +62,10 @@ Result<std::vector<BatchFault>> read_faults(const Json& record) {
   const Json* errors = TRY(optional_object(record, "errors"));
   if (errors == nullptr) return made;
   for (const Json& one : *TRY(get_array(*errors, "data"))) {
-    made.push_back({.code = TRY(get_string(one, "code")),
-                    .message = TRY(get_string(one, "message")),
-                    .line = TRY(optional_int(one, "line", 0, kMostNumber))});
+    BatchFault& fault = made.emplace_back();
+    fault.code = TRY(get_string(one, "code"));
+    fault.message = TRY(get_string(one, "message"));
+    fault.line = TRY(optional_int(one, "line", 0, kMostNumber));
   }
   return made;
 }
