@@ -40,14 +40,13 @@ struct LogitSplit {
   float least = 0;   // of these the least; infinity without one
 };
 
-struct LogitDropArgs {
-  const float* keys = nullptr;  // f32 [n]; NaN is dropped
-  float* weights = nullptr;     // f32 [n]; 0 where the key is below the border's
-  int64_t n = 0;
-  float border = 0;       // its key
-  float next = 0;         // the least key that is above it
-  int64_t place = 0;      // its index: equal keys behind it are dropped too
-  float* sums = nullptr;  // f32 [ceil(n / kLogitBlock)]: of what stays, by the fixed tree
+/// A border in the order (key down, index up): what of a row is not behind it.
+struct LogitBorder {
+  float key = 0;
+  float next = 0;     // the least key that is above it
+  int64_t place = 0;  // its index, inside the row: equal keys behind it do not count
+
+  bool holds(float of_key, int64_t index) const { return of_key >= (index <= place ? key : next); }
 };
 
 struct LogitsKernels {
@@ -65,8 +64,9 @@ struct LogitsKernels {
   void (*deviations)(const float* weights, int64_t n, double mean, float* keys) = nullptr;
   /// A range of keys, with ids and weights, out of a row.
   LogitSplit (*split)(const LogitSplitArgs& args) = nullptr;
-  /// What stays of a row keeps its place.
-  void (*drop)(const LogitDropArgs& args) = nullptr;
+  /// As block_sums, of the weights whose key the border holds; NaN is held by none.
+  void (*held_sums)(const float* keys, const float* weights, int64_t n, const LogitBorder& border,
+                    float* out) = nullptr;
   /// tree(exp(x - max)), the sum under the log of log-softmax; NaN counts as +0.
   float (*sum_exp)(const float* x, int64_t n, float max) = nullptr;
 };

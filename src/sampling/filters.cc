@@ -53,6 +53,7 @@ class Filter {
   void cut_typical_p();
   void keep(const float* keys, const Border& last);
   void keep_in_place(const float* keys, const Border& last);
+  float weight_at(size_t index) const;
   size_t pack(const float* keys, size_t begin, size_t end, float low, size_t at);
   size_t index_at(double u) const;
 
@@ -62,6 +63,10 @@ class Filter {
   float temperature_;
   bool is_row_ = true;  // every id is left, or scratch_.ids
   size_t count_ = 0;    // left; scratch_.weights and sums are of these
+  struct {
+    const float* keys = nullptr;  // none: all of the weights count
+    kernels::LogitBorder border = {};
+  } held_;  // what of the weights counts; the sums have it already
 };
 
 size_t groups_of(size_t count) { return (count + kBlock - 1) / kBlock; }
@@ -227,13 +232,15 @@ void Filter::keep(const float* keys, const Border& last) {
 
 // The same for the last filter, after which nobody counts what is left: cheaper than packing.
 void Filter::keep_in_place(const float* keys, const Border& last) {
-  scratch_.passes->drop({.keys = keys,
-                         .weights = scratch_.weights.data(),
-                         .n = static_cast<int64_t>(count_),
-                         .border = last.key,
-                         .next = next_above(last.key),
-                         .place = static_cast<int64_t>(last.place),
-                         .sums = scratch_.sums.data()});
+  held_ = {keys, {last.key, next_above(last.key), static_cast<int64_t>(last.place)}};
+  scratch_.passes->held_sums(keys, scratch_.weights.data(), static_cast<int64_t>(count_),
+                             held_.border, scratch_.sums.data());
+}
+
+float Filter::weight_at(size_t index) const {
+  const bool held =
+      held_.keys == nullptr || held_.border.holds(held_.keys[index], static_cast<int64_t>(index));
+  return held ? scratch_.weights[index] : 0;
 }
 
 // To `at` those of begin .. end whose key is at least `low`; returns how many.
@@ -254,7 +261,6 @@ size_t Filter::pack(const float* keys, size_t begin, size_t end, float low, size
 
 // Where the running sum passes u times the total.
 size_t Filter::index_at(double u) const {
-  const std::vector<float>& weights = scratch_.weights;
   const double target = u * total();
   double mass = 0;
   size_t group = 0;
@@ -265,13 +271,14 @@ size_t Filter::index_at(double u) const {
   const size_t end = std::min(count_, (group + 1) * kBlock);
   size_t last = end;
   for (size_t i = group * kBlock; i < end; i++) {
-    mass += weights[i];
-    if (weights[i] > 0) last = i;
+    const float weight = weight_at(i);
+    mass += weight;
+    if (weight > 0) last = i;
     if (mass > target && last == i) return i;
   }
   if (last < end) return last;
   last = std::min(count_, group * kBlock) - 1;
-  while (weights[last] == 0) last--;
+  while (weight_at(last) == 0) last--;
   return last;
 }
 

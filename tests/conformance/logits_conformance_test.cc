@@ -172,31 +172,22 @@ TEST_F(LogitsConformance, MeansAndDeviations) {
   });
 }
 
-// What stays below each border: of none, some and all, at equal keys and between them.
-TEST_F(LogitsConformance, Drop) {
+// What each border holds: none, some and all, at equal keys and between them.
+TEST_F(LogitsConformance, HeldSums) {
   for_each_row([](const std::vector<float>& x) {
     const Weighed row(x);
     const auto n = static_cast<int64_t>(x.size());
     for (const int64_t place : {int64_t{0}, n / 2, n - 1}) {
-      const float border = row.powers[static_cast<size_t>(place)];
-      LogitDropArgs args{.keys = row.powers.data(),
-                         .n = n,
-                         .border = border,
-                         .next = std::nextafter(border, INFINITY),
-                         .place = place};
-      const auto dropped = [&](const LogitsKernels& passes) {
-        std::pair made(row.weights, std::vector<float>((x.size() + 63) / 64));
-        args.weights = made.first.data();
-        args.sums = made.second.data();
-        passes.drop(args);
-        return made;
+      const float key = row.powers[static_cast<size_t>(place)];
+      const LogitBorder border{key, std::nextafter(key, INFINITY), place};
+      const auto summed = [&](const LogitsKernels& passes) {
+        std::vector<float> sums(blocks(x), -2);
+        passes.held_sums(row.powers.data(), row.weights.data(), n, border, sums.data());
+        return sums;
       };
-      const auto [weights, sums] = dropped(kLogitsScalar);
-      for (const Named& variant : variants()) {
-        const auto made = dropped(variant.passes);
-        expect_same(made.first, weights, "weights of drop", variant.name);
-        expect_same(made.second, sums, "sums of drop", variant.name);
-      }
+      const std::vector<float> want = summed(kLogitsScalar);
+      for (const Named& variant : variants())
+        expect_same(summed(variant.passes), want, "held sums", variant.name);
     }
   });
 }

@@ -80,11 +80,14 @@ LogitSplit split(const LogitSplitArgs& a) {
   return made;
 }
 
-void drop(const LogitDropArgs& a) {
-  for (int64_t i = 0; i < a.n; i++) {
-    if (!(a.keys[i] >= (i <= a.place ? a.border : a.next))) a.weights[i] = 0;
+void held_sums(const float* keys, const float* weights, int64_t n, const LogitBorder& border,
+               float* out) {
+  for (int64_t begin = 0; begin < n; begin += kLogitBlock) {
+    float p[16] = {};
+    for (int64_t i = begin; i < n && i < begin + kLogitBlock; i++)
+      p[i % 16] = p[i % 16] + (border.holds(keys[i], i) ? weights[i] : 0.0f);
+    out[begin / kLogitBlock] = fold_tree(p);
   }
-  block_sums(a.weights, a.n, a.sums);
 }
 
 float sum_exp(const float* x, int64_t n, float max) {
@@ -96,6 +99,6 @@ float sum_exp(const float* x, int64_t n, float max) {
 }  // namespace
 
 const LogitsKernels kLogitsScalar = {block_max,  weights, block_sums, sum_products,
-                                     deviations, split,   drop,       sum_exp};
+                                     deviations, split,   held_sums,  sum_exp};
 
 }  // namespace strata::kernels

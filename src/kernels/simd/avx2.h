@@ -152,6 +152,9 @@ struct Avx2 {
   STRATA_KERNEL_INLINE static F select(M m, F a, F b) {
     return {_mm256_blendv_ps(b.lo, a.lo, m.lo), _mm256_blendv_ps(b.hi, a.hi, m.hi)};
   }
+  STRATA_KERNEL_INLINE static F keep(M m, F a) {
+    return {_mm256_and_ps(m.lo, a.lo), _mm256_and_ps(m.hi, a.hi)};
+  }
 
   STRATA_KERNEL_INLINE static I as_int(F v) {
     return {_mm256_castps_si256(v.lo), _mm256_castps_si256(v.hi)};

@@ -85,6 +85,7 @@ struct Avx512 {
   STRATA_KERNEL_INLINE static M or_mask(M a, M b) { return static_cast<M>(a | b); }
   STRATA_KERNEL_INLINE static M not_mask(M a) { return static_cast<M>(~a); }
   STRATA_KERNEL_INLINE static F select(M m, F a, F b) { return _mm512_mask_blend_ps(m, b, a); }
+  STRATA_KERNEL_INLINE static F keep(M m, F a) { return _mm512_maskz_mov_ps(m, a); }
 
   STRATA_KERNEL_INLINE static I as_int(F v) { return _mm512_castps_si512(v); }
   STRATA_KERNEL_INLINE static F as_float(I v) { return _mm512_castsi512_ps(v); }

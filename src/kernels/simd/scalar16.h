@@ -116,6 +116,7 @@ struct Scalar16 {
   static F select(M m, F a, F b) {
     return make<F>([&](int i) { return m.v[i] ? a.v[i] : b.v[i]; });
   }
+  static F keep(M m, F a) { return select(m, a, zero()); }
 
   static I as_int(F a) { return std::bit_cast<I>(a); }
   static F as_float(I a) { return std::bit_cast<F>(a); }

@@ -9,9 +9,9 @@
 //   `count` lanes, others +0) add sub mul div fma(a, b, c) = a * b + c  sqrt  max(a, b) = a > b ? a
 //   : b  min(a, b) = a < b ? a : b  round (to even) pair_even pair_odd: of 64 bytes holding 16 bf16
 //   pairs;  load_bf16 store_bf16 load_f16 store_f16: 16 contiguous first(count) lt le eq is_nan
-//   and_mask or_mask not_mask select(m, a, b) = m ? a : b as_int as_float to_int (nearest even)
-//   from_int set_int add_int sub_int and_int or_int shl<n> shr<n> reduce_tree (8, 4, 2, 1)
-//   reduce_max
+//   and_mask or_mask not_mask select(m, a, b) = m ? a : b keep(m, a) = m ? a : +0 as_int as_float
+//   to_int (nearest even) from_int set_int add_int sub_int and_int or_int shl<n> shr<n> reduce_tree
+//   (8, 4, 2, 1) reduce_max
 #pragma once
 
 // And where rows are cut: load_int load_int_partial count_up(x) = x, x + 1, ...  count(m): its

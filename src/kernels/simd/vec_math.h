@@ -6,9 +6,9 @@
 
 namespace strata::kernels::simd {
 
-/// e^x for lanes that are at most 88 or NaN.
+/// e^x for lanes from ExpConstants::kLowest to 88, anything for others.
 template <class V>
-STRATA_KERNEL_INLINE typename V::F exp_below_88(typename V::F x) {
+STRATA_KERNEL_INLINE typename V::F exp_within(typename V::F x) {
   using C = ExpConstants;
   using F = typename V::F;
   // The sum's low mantissa bits are the rounded integer in two's complement: shifted up they are
@@ -21,10 +21,21 @@ STRATA_KERNEL_INLINE typename V::F exp_below_88(typename V::F x) {
   F p = V::broadcast(C::kPoly[0]);
 #pragma GCC unroll 8
   for (int i = 1; i < 7; i++) p = V::fma(p, r, V::broadcast(C::kPoly[i]));
-  const F scaled = V::as_float(V::add_int(V::as_int(p), V::template shl<23>(V::as_int(sum))));
-  // The maximum is +0, or x where that is NaN: a NaN's low bits would be taken for an exponent
-  // above.
-  return V::select(V::le(V::broadcast(C::kLowest), x), scaled, V::max(V::zero(), x));
+  return V::as_float(V::add_int(V::as_int(p), V::template shl<23>(V::as_int(sum))));
+}
+
+/// e^x for lanes that are at most 88 or NaN.
+template <class V>
+STRATA_KERNEL_INLINE typename V::F exp_below_88(typename V::F x) {
+  // The maximum is +0, or x where that is NaN: a NaN's low bits would be taken for an exponent.
+  return V::select(V::le(V::broadcast(ExpConstants::kLowest), x), exp_within<V>(x),
+                   V::max(V::zero(), x));
+}
+
+/// The same, and +0 for NaN.
+template <class V>
+STRATA_KERNEL_INLINE typename V::F exp_below_88_or_0(typename V::F x) {
+  return V::keep(V::le(V::broadcast(ExpConstants::kLowest), x), exp_within<V>(x));
 }
 
 /// e^x for any lanes.

@@ -36,21 +36,16 @@ void logits_block_max(const float* x, int64_t n, float* out) {
   }
 }
 
-// e^x for differences to the largest logit: never above 0 but for NaN, which weighs nothing.
-template <class V>
-STRATA_KERNEL_INLINE typename V::F logit_weight(typename V::F difference) {
-  return V::select(V::is_nan(difference), V::zero(), simd::exp_below_88<V>(difference));
-}
-
-template <class V>
-void logits_weights(const LogitWeightsArgs& a) {
+// Most requests divide by 1, which changes nothing and takes a sixth of the pass.
+template <class V, bool kDivides>
+void logits_weights_as(const LogitWeightsArgs& a) {
   const typename V::F max = V::broadcast(a.max), temperature = V::broadcast(a.temperature);
   for (int64_t begin = 0; begin < a.n; begin += kLogitBlock) {
     typename V::F sum = V::zero();
     for (int64_t i = begin; i < begin + kLogitBlock && i < a.n; i += 16) {
-      const typename V::F x = logits_or<V>(a.x + i, a.n - i, -__builtin_inff());
-      const typename V::F power = V::div(V::sub(x, max), temperature);
-      const typename V::F w = logit_weight<V>(power);
+      typename V::F power = V::sub(logits_or<V>(a.x + i, a.n - i, -__builtin_inff()), max);
+      if constexpr (kDivides) power = V::div(power, temperature);
+      const typename V::F w = simd::exp_below_88_or_0<V>(power);
       if (a.powers != nullptr) store_logits<V>(a.powers + i, power, a.n - i);
       store_logits<V>(a.out + i, w, a.n - i);
       sum = V::add(sum, w);
@@ -60,12 +55,18 @@ void logits_weights(const LogitWeightsArgs& a) {
 }
 
 template <class V>
+void logits_weights(const LogitWeightsArgs& a) {
+  if (a.temperature == 1) return logits_weights_as<V, false>(a);
+  logits_weights_as<V, true>(a);
+}
+
+template <class V>
 float logits_sum_exp(const float* x, int64_t n, float max) {
   const typename V::F largest = V::broadcast(max);
   typename V::F sum = V::zero();
   for (int64_t i = 0; i < n; i += 16) {
     const typename V::F some = logits_or<V>(x + i, n - i, -__builtin_inff());
-    sum = V::add(sum, logit_weight<V>(V::sub(some, largest)));
+    sum = V::add(sum, simd::exp_below_88_or_0<V>(V::sub(some, largest)));
   }
   return V::reduce_tree(sum);
 }
@@ -87,7 +88,7 @@ double logits_sum_products(const float* weights, const float* powers, int64_t n)
     const typename V::F w = logits_or<V>(weights + i, n - i, 0);
     const typename V::F power = logits_or<V>(powers + i, n - i, 0);
     // 0 times the infinite power of -infinity would be NaN.
-    const typename V::F counted = V::select(V::lt(V::zero(), w), power, V::zero());
+    const typename V::F counted = V::keep(V::lt(V::zero(), w), power);
     sum = V::fma_wide(V::wide(w), V::wide(counted), sum);
   }
   return V::reduce_wide(sum);
@@ -148,7 +149,7 @@ LogitSplit logits_split(const LogitSplitArgs& a) {
     const typename V::F weight = logits_or<V>(a.weights + i, left, 0);
     if (sums_above) {
       const typename V::M over = V::lt(high, key);
-      above = V::add_wide(above, V::wide(V::select(over, weight, V::zero())));
+      above = V::add_wide(above, V::wide(V::keep(over, weight)));
       least = V::min(V::select(over, weight, infinity), least);
     }
     typename V::I id = counted;
@@ -167,27 +168,37 @@ LogitSplit logits_split(const LogitSplitArgs& a) {
   return {packed, V::reduce_wide(above), -V::reduce_max(V::sub(V::zero(), least))};
 }
 
-template <class V>
-void logits_drop(const LogitDropArgs& a) {
-  const typename V::F border = V::broadcast(a.border), next = V::broadcast(a.next);
-  for (int64_t begin = 0; begin < a.n; begin += kLogitBlock) {
-    typename V::F sum = V::zero();
-    for (int64_t i = begin; i < begin + kLogitBlock && i < a.n; i += 16) {
-      const typename V::F key = logits_or<V>(a.keys + i, a.n - i, __builtin_nanf(""));
-      const typename V::F weight = logits_or<V>(a.weights + i, a.n - i, 0);
-      const typename V::F least = V::select(V::first(a.place + 1 - i), border, next);
-      const typename V::F kept = V::select(V::le(least, key), weight, V::zero());
-      store_logits<V>(a.weights + i, kept, a.n - i);
-      sum = V::add(sum, kept);
-    }
-    a.sums[begin / kLogitBlock] = V::reduce_tree(sum);
+// The block from `begin`, where lanes from index i on are held from least_at(i) up.
+template <class V, class LeastAt>
+STRATA_KERNEL_INLINE float logits_held_sum(const float* keys, const float* weights, int64_t n,
+                                           int64_t begin, const LeastAt& least_at) {
+  typename V::F sum = V::zero();
+  for (int64_t i = begin; i < begin + kLogitBlock && i < n; i += 16) {
+    const typename V::F key = logits_or<V>(keys + i, n - i, __builtin_nanf(""));
+    const typename V::F weight = logits_or<V>(weights + i, n - i, 0);
+    sum = V::add(sum, V::keep(V::le(least_at(i), key), weight));
   }
+  return V::reduce_tree(sum);
+}
+
+template <class V>
+void logits_held_sums(const float* keys, const float* weights, int64_t n, const LogitBorder& border,
+                      float* out) {
+  const typename V::F upto = V::broadcast(border.key), behind = V::broadcast(border.next);
+  const int64_t both = border.place / kLogitBlock;  // the block with the border
+  const auto sum_of = [&](int64_t block, const auto& least_at) {
+    out[block] = logits_held_sum<V>(keys, weights, n, block * kLogitBlock, least_at);
+  };
+  for (int64_t block = 0; block < both; block++) sum_of(block, [&](int64_t) { return upto; });
+  sum_of(both, [&](int64_t i) { return V::select(V::first(border.place + 1 - i), upto, behind); });
+  for (int64_t block = both + 1; block * kLogitBlock < n; block++)
+    sum_of(block, [&](int64_t) { return behind; });
 }
 
 template <class V>
 constexpr LogitsKernels logits_kernels() {
   return {logits_block_max<V>,  logits_weights<V>, logits_block_sums<V>, logits_sum_products<V>,
-          logits_deviations<V>, logits_split<V>,   logits_drop<V>,       logits_sum_exp<V>};
+          logits_deviations<V>, logits_split<V>,   logits_held_sums<V>,  logits_sum_exp<V>};
 }
 
 }  // namespace
