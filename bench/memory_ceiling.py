@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Random loads under a memory cgroup that is set to --memory: is anything killed, is everything answered?
 
-  memory_ceiling.py --binary build/release/strata --model models/pebble --loads 50 --seed 1
+  memory_ceiling.py --binary build/release/strata --model models/pebble --loads 50 --seed 1 [--stream]
 
 Needs a writable memory cgroup (version 1 or 2). Each load draws a ceiling, flags and a batch of rows: spikes of long prompts,
-prompt_logprobs, several answers, echo. Prints a line per load (ceiling, peak of the group, peak of the process, rows) and a last
-line "N loads, N failures"; exit code 1 where a process was killed or a row was not answered.
+prompt_logprobs, several answers, echo; with --stream also where the weights lie, how they are read and through what ring.
+Prints a line per load (flags, ceiling, peak of the group, rows) and a last line "N loads, N failures"; exit code 1 where a
+process was killed or a row was not answered.
 """
 
 import argparse
@@ -76,6 +77,9 @@ def least_ceiling(args: argparse.Namespace, flags: list[str]) -> int:
 def run_load(args: argparse.Namespace, number: int, folder: pathlib.Path) -> bool:
     draw = random.Random(f"{args.seed} {number}")
     flags = ["--max-num-seqs", str(draw.choice((1, 8, 64))), "--prefill-chunk", str(draw.choice((64, 512)))]
+    if args.stream:
+        flags += ["--weights-on", draw.choice(("auto", "disk")), "--io", draw.choice(("auto", "uring", "pread"))]
+        flags += draw.choice(([], ["--ring-bytes", f"{draw.randint(8, 24)}MiB"]))
     least = least_ceiling(args, flags)
     ceiling = least + draw.choice((0, 4, 32, 200))
     rows = [{"custom_id": str(row), "method": "POST", "url": url, "body": fields}
@@ -93,7 +97,8 @@ def run_load(args: argparse.Namespace, number: int, folder: pathlib.Path) -> boo
     refused = sum(1 for answer in answers if (answer["error"] or {}).get("code") in ("resource_limit", "invalid_argument"))
     failed = sum(1 for answer in answers if answer["error"]) - refused
     fine = done.returncode in (0, 65) and len(answers) == len(rows) and failed == 0
-    print(f"load {number}: ceiling {ceiling} MiB (least {least}), peak of the group {peak / MIB:.0f} MiB, {len(rows)} rows, "
+    print(f"load {number}: {' '.join(flags)}: ceiling {ceiling} MiB (least {least}), peak of the group {peak / MIB:.0f} MiB, "
+          f"{len(rows)} rows, "
           f"{refused} refused, {failed} failed, exit code {done.returncode}{'' if fine else '  FAILED'}", flush=True)
     if not fine:
         print(done.stderr[-600:], flush=True)
@@ -107,6 +112,7 @@ def main() -> int:
     parser.add_argument("--context", type=int, default=3000, help="longest prompts have about a third as many words (default 3000)")
     parser.add_argument("--loads", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stream", action="store_true", help="draw --weights-on, --io and --ring-bytes too")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         failures = sum(not run_load(args, number, pathlib.Path(folder)) for number in range(args.loads))

@@ -37,8 +37,7 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   const engine::ResolvedConfig& config = planned.config;
   engine::OpenedModel& opened = *planned.opened;
   print_decisions(config);
-  const engine::Calibration prices = prices_for_run(env, planned);
-  print_plan(opened, config, prices);
+  print_plan(opened, config, planned.prices);
   const int64_t load_bytes =
       config.placement.streams() ? config.placement.resident_bytes : opened.plan().read_bytes;
   LoadProgress progress(env, load_bytes);
@@ -54,7 +53,7 @@ Result<Session> open_session(Env& env, const SessionArgs& args) {
   auto door = LiveDoor::open(env, engine->live());
   if (!door) log_warning("inspect --live cannot see this run: {}", door.error().message());
   return Session{std::move(planned.opened), std::move(engine), std::move(planned.codec),
-                 door ? std::move(*door) : nullptr, prices.costs};
+                 door ? std::move(*door) : nullptr, planned.prices.costs};
 }
 
 Result<void> close_session(Session& session, Result<void> outcome) {

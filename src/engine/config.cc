@@ -37,7 +37,7 @@ constexpr ConfigField kFields[] = {
      .min = 1,
      .max = 65536,
      .help = "most tokens of all sequences in a step; auto is the larger of --prefill-chunk and "
-             "--max-num-seqs"},
+             "--max-num-seqs, and where weights are streamed no more than reading them is worth"},
     {.name = "max-queued-requests",
      .kind = FieldKind::kInteger,
      .fallback = "1024",

@@ -243,10 +243,8 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
     return fail(Code::kUnsupported, "--speculative", args.engine.speculation.method, "none",
                 "this bench counts bytes and operations of steps that yield one token a sequence");
   }
-  const auto config = TRY(engine::resolve(sized_for(args), facts, opened->spec(), opened->plan()));
-  const engine::Calibration prices = engine::calibrate(
-      env, *opened, config, facts,
-      config.placement.streams() ? engine::Probing::kMissing : engine::Probing::kCached);
+  auto config = TRY(engine::resolve(sized_for(args), facts, opened->spec(), opened->plan()));
+  const engine::Calibration prices = price_run(env, *opened, config, facts);
   print_plan(*opened, config, prices);
   model::LoadOptions load;
   load.threads = config.threads;

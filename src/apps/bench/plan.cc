@@ -149,15 +149,13 @@ class PlanBench {
 
   Result<Outcome> measure(const Case& what, int64_t memory_bytes) {
     SessionArgs session = session_of(what, memory_bytes);
-    Planned planned = TRY(plan_run(env_, session));
+    const auto probing = args_.probe_again ? engine::Probing::kAgain : engine::Probing::kMissing;
+    Planned planned = TRY(plan_run(env_, session, probing));
     if (what.wide_ring && planned.config.placement.streams()) {
       session.engine.ring_bytes = 2 * planned.config.placement.ring_bytes;
       session.engine.memory_bytes = memory_bytes + planned.config.placement.ring_bytes;
-      planned = TRY(plan_run(env_, session));
+      planned = TRY(plan_run(env_, session, probing));
     }
-    const auto probing = args_.probe_again ? engine::Probing::kAgain : engine::Probing::kMissing;
-    const engine::Calibration prices =
-        engine::calibrate(env_, *planned.opened, planned.config, planned.machine, probing);
     auto engine = TRY(engine::Engine::create(env_, *planned.opened, planned.config,
                                              {.threads = planned.config.threads}));
     Outcome outcome{.what = what,
@@ -166,11 +164,12 @@ class PlanBench {
                     .predicted_s = {},
                     .worst_tag = {}};
     outcome.measured_s = TRY(decode(*engine, what.sequences));
-    const engine::PassPrices priced(planned.config, *planned.opened, prices.costs);
+    const engine::PassPrices priced(planned.config, *planned.opened, planned.prices.costs);
     const int64_t context = what.sequences * (kPrompt + args_.passes / 2);
     const auto cost = priced.pass({.rows = what.sequences, .logit_rows = what.sequences}, context);
     if (cost) outcome.predicted_s = cost->pass_s();
-    compare_bytes(*engine, engine::make_forecast(planned.config, *planned.opened, prices.costs),
+    compare_bytes(*engine,
+                  engine::make_forecast(planned.config, *planned.opened, planned.prices.costs),
                   outcome);
     TRY(engine->close());
     return outcome;

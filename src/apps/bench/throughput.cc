@@ -270,11 +270,9 @@ Result<void> run_bench_throughput(Env& env, const BenchThroughputArgs& args) {
   const engine::MachineFacts facts = engine::look_at_machine(env);
   const auto opened =
       TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
-  const auto config =
+  auto config =
       TRY(engine::resolve(sized_for(args, requests), facts, opened->spec(), opened->plan()));
-  const engine::Calibration prices = engine::calibrate(
-      env, *opened, config, facts,
-      config.placement.streams() ? engine::Probing::kMissing : engine::Probing::kCached);
+  const engine::Calibration prices = price_run(env, *opened, config, facts);
   print_plan(*opened, config, prices);
   const auto engine =
       TRY(engine::Engine::create(env, *opened, config, {.threads = config.threads}));

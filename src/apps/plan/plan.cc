@@ -33,14 +33,11 @@ Result<PlanArgs> make_plan_args(const std::string& model, const FieldValues& val
 }
 
 Result<void> run_plan(Env& env, const PlanArgs& args) {
-  const Planned planned = TRY(plan_run(env, args.session));
   const auto probing = args.probe_again ? engine::Probing::kAgain : engine::Probing::kMissing;
-  const engine::Calibration prices =
-      engine::calibrate(env, *planned.opened, planned.config, planned.machine, probing);
+  const Planned planned = TRY(plan_run(env, args.session, probing));
   const engine::Forecast forecast =
-      engine::make_forecast(planned.config, *planned.opened, prices.costs);
-  const PlanTable table{planned.config, forecast, prices,
-                        with_one_more_gib(planned, args.session.engine, prices)};
+      engine::make_forecast(planned.config, *planned.opened, planned.prices.costs);
+  const PlanTable table{planned.config, forecast, planned.prices, with_one_more_gib(planned)};
   std::string text;
   if (args.json) {
     text = plan_json(table).dump(2) + "\n";

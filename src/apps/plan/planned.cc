@@ -4,10 +4,12 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "engine/plan/step_budget.h"
 
 namespace strata::apps {
 
-Result<Planned> plan_run(Env& env, const SessionArgs& args) {
+Result<Planned> plan_run(Env& env, const SessionArgs& args,
+                         std::optional<engine::Probing> probing) {
   // The AMX permission must be asked for before any thread starts.
   engine::MachineFacts machine = engine::look_at_machine(env);
   auto opened = TRY(engine::OpenedModel::open(env, args.model, args.revision, args.engine.dtype));
@@ -21,31 +23,37 @@ Result<Planned> plan_run(Env& env, const SessionArgs& args) {
   machine.process_bytes = engine::resident_bytes(env);  // with the tokenizer
   engine::ResolvedConfig config =
       TRY(engine::resolve(args.engine, machine, opened->spec(), opened->plan(), opened->draft()));
-  return Planned{std::move(opened), std::move(codec), std::move(machine), std::move(config)};
+  engine::Calibration prices = price_run(env, *opened, config, machine, probing);
+  return Planned{std::move(opened), std::move(codec), std::move(machine), std::move(config),
+                 std::move(prices)};
 }
 
-engine::Calibration prices_for_run(Env& env, const Planned& planned) {
-  const auto probing =
-      planned.config.placement.streams() ? engine::Probing::kMissing : engine::Probing::kCached;
-  return engine::calibrate(env, *planned.opened, planned.config, planned.machine, probing);
+engine::Calibration price_run(Env& env, const engine::OpenedModel& opened,
+                              engine::ResolvedConfig& config, const engine::MachineFacts& machine,
+                              std::optional<engine::Probing> probing) {
+  const auto usual =
+      config.placement.streams() ? engine::Probing::kMissing : engine::Probing::kCached;
+  engine::Calibration prices =
+      engine::calibrate(env, opened, config, machine, probing.value_or(usual));
+  engine::balance_step(config, opened, prices.costs);
+  return prices;
 }
 
-std::optional<engine::Forecast> with_one_more_gib(const Planned& planned,
-                                                  const engine::EngineConfig& asked,
-                                                  const engine::Calibration& prices) {
+std::optional<engine::Forecast> with_one_more_gib(const Planned& planned) {
   constexpr int64_t kGib = int64_t{1} << 30;
   if (planned.config.memory_bytes == 0) return std::nullopt;
-  engine::EngineConfig wider = asked;
+  engine::EngineConfig wider = planned.config.asked;
   wider.memory_bytes = planned.config.memory_bytes + kGib;
   engine::MachineFacts machine = planned.machine;
   machine.memory_bytes = std::max(machine.memory_bytes, *wider.memory_bytes);
   const engine::OpenedModel& opened = *planned.opened;
-  const auto config = engine::resolve(wider, machine, opened.spec(), opened.plan(), opened.draft());
+  auto config = engine::resolve(wider, machine, opened.spec(), opened.plan(), opened.draft());
   if (!config) return std::nullopt;
   const bool same = config->placement.resident == planned.config.placement.resident &&
                     config->kv_blocks == planned.config.kv_blocks;
   if (same) return std::nullopt;
-  return engine::make_forecast(*config, opened, prices.costs);
+  engine::balance_step(*config, opened, planned.prices.costs);
+  return engine::make_forecast(*config, opened, planned.prices.costs);
 }
 
 }  // namespace strata::apps

@@ -31,17 +31,20 @@ struct Planned {
   frontend::TextCodec codec;
   engine::MachineFacts machine;  // the process with its tokenizer
   engine::ResolvedConfig config;
+  engine::Calibration prices;
 };
 
-/// Warns of what is odd about the model. Tokenizer problems are found here.
-Result<Planned> plan_run(Env& env, const SessionArgs& args);
+/// Warns of what is odd about the model. Tokenizer problems are found here. `probing` as below.
+Result<Planned> plan_run(Env& env, const SessionArgs& args,
+                         std::optional<engine::Probing> probing = {});
 
-/// The plan's prices: a run that streams measures what the cache lacks, others take what it has.
-engine::Calibration prices_for_run(Env& env, const Planned& planned);
+/// Prices for a resolved configuration, and what of it follows from them (balance_step). Without
+/// `probing` a run that streams measures what the cache lacks, others take what it has.
+engine::Calibration price_run(Env& env, const engine::OpenedModel& opened,
+                              engine::ResolvedConfig& config, const engine::MachineFacts& machine,
+                              std::optional<engine::Probing> probing = {});
 
 /// What the same run would be with a GiB more; nullopt where it has no ceiling, or no other plan.
-std::optional<engine::Forecast> with_one_more_gib(const Planned& planned,
-                                                  const engine::EngineConfig& asked,
-                                                  const engine::Calibration& prices);
+std::optional<engine::Forecast> with_one_more_gib(const Planned& planned);
 
 }  // namespace strata::apps

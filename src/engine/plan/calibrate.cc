@@ -128,14 +128,14 @@ class Prober {
   Probe get(const std::string& name, const Result<std::string>& key,
             const std::function<Result<Probe>()>& measure) {
     cached_ = false;
-    Result<Probe> probe = key ? find_or_measure(*key, measure) : std::unexpected(key.error());
+    Result<Probe> probe = key ? find_or_measure(name, *key, measure) : std::unexpected(key.error());
     if (!probe) probe = Probe{.what = "not measured: " + probe.error().message()};
     made_.sources.push_back({name, probe->what, probe->unix_time_s, cached_});
     return *probe;
   }
 
  private:
-  Result<Probe> find_or_measure(const std::string& key,
+  Result<Probe> find_or_measure(const std::string& name, const std::string& key,
                                 const std::function<Result<Probe>()>& measure) {
     const auto found = cache_.find(key);
     cached_ = found.has_value() && probing_ != Probing::kAgain;
@@ -144,6 +144,7 @@ class Prober {
       return fail(Code::kNotFound, "no probe of it is in the cache", {}, {},
                   "`strata plan` measures");
     }
+    log_info("measuring for the plan: {} (a few seconds, kept for later runs)", name);
     Probe probe = TRY(measure());
     const auto saved = cache_.save(key, probe);
     if (!saved) log_info("probes are not kept: {}", saved.error().message());
