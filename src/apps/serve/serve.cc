@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/serve/tls_flags.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/machine.h"
@@ -117,14 +118,34 @@ void log_request(const server::AccessEntry& entry, server::LogFormat format) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+// What curl needs to be told to reach this server.
+std::string curl_flags(const ServeArgs& args) {
+  if (!args.http.uds.empty()) return " --unix-socket " + args.http.uds;
+  if (!args.tls) return "";
+  std::string flags;
+  if (args.http.tls->self_signed()) flags += " --cacert " + args.tls->certificate_file;
+  if (args.tls->clients == server::ClientCertificates::kRequired) {
+    flags += " --cert CERTIFICATE --key KEY";
+  }
+  return flags;
+}
+
+// By a name that is in the certificate.
+std::string curl_url(const ServeArgs& args, const std::string& url) {
+  if (!args.http.uds.empty()) return "http://localhost";
+  if (!args.tls) return url;
+  const std::string name = args.http.tls->name_for(args.http.host);
+  return name == args.http.host ? url
+                                : fmt::format("https://{}{}", name, url.substr(url.rfind(':')));
+}
+
 void print_greeting(const ServeArgs& args, const std::string& url) {
-  const bool uds = !args.http.uds.empty();
   const std::string key = args.http.keys.empty() ? "" : " -H 'Authorization: Bearer KEY'";
   log_info("ready: {}", url);
   log_info(
       "try: curl{} {}/v1/chat/completions{} -H 'Content-Type: application/json' -d "
       "'{{\"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'",
-      uds ? " --unix-socket " + args.http.uds : "", uds ? "http://localhost" : url, key);
+      curl_flags(args), curl_url(args, url), key);
 }
 
 class Serving {
@@ -138,6 +159,10 @@ class Serving {
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
     log_info("listening on {}", server_->url());
     server_->on_signal([this] { on_signal(); });
+    if (args_.tls) {
+      server_->renew_tls_at_hangup(
+          [this] { return server::TlsContext::for_server(env_, *args_.tls); });
+    }
     TRY(load());
     print_greeting(args_, server_->url());
     door_->run();
@@ -248,6 +273,8 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
   args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));
   TRY(check_reach(args.http));
+  args.tls = TRY(make_tls_files(env, values));
+  if (args.tls) args.http.tls = TRY(server::TlsContext::for_server(env, *args.tls));
   return args;
 }
 

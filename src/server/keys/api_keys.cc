@@ -1,5 +1,5 @@
 // Hashes make all keys equally long.
-#include "server/api_keys.h"
+#include "server/keys/api_keys.h"
 
 #include <fmt/core.h>
 #include <openssl/crypto.h>
