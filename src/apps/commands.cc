@@ -22,6 +22,7 @@
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
 #include "apps/plan/plan.h"
+#include "apps/serve/keys_flags.h"
 #include "apps/serve/serve.h"
 #include "apps/serve/tls_flags.h"
 #include "engine/config.h"
@@ -166,8 +167,8 @@ std::vector<Command> main_commands() {
       {"serve",
        "Serve a model over HTTP with OpenAI's API",
        true,
-       {serve_fields(), tls_fields(), files_fields(), frontend::dialog_fields(), kModelFields,
-        engine::engine_fields()},
+       {serve_fields(), keys_fields(), tls_fields(), files_fields(), frontend::dialog_fields(),
+        kModelFields, engine::engine_fields()},
        serve},
       {"chat",
        "Talk to a model, here or on a server",

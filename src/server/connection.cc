@@ -297,6 +297,12 @@ class Conversation {
     if (auto wrong = check_body(context_, head, found->route)) {
       return std::unexpected(std::move(*wrong));
     }
+    KeyLimits* limits = context_.config.key_limits;
+    if (limits == nullptr || found->route == nullptr) return found;
+    const auto key = context_.config.keys.find_given(head);
+    if (auto wrong = limits->enter(key, found->route->limit)) {
+      return std::unexpected(std::move(*wrong));
+    }
     return found;
   }
 
@@ -310,6 +316,7 @@ class Conversation {
     exchange.set_body(body);
     exchange.set_key(context_.config.keys.find_given(exchange.request().head));
     choose_errors(exchange);
+    if (found.route != nullptr) tell_limits(*found.route, exchange);
     if (options) {
       co_await exchange.reply(std::move(*options));
     } else {
@@ -318,6 +325,14 @@ class Conversation {
     link_->end_wait();
     log(exchange);
     co_return exchange.keep_alive() && !link_->gone() ? Next::kGo : Next::kClose;
+  }
+
+  void tell_limits(const Route& route, Exchange& exchange) const {
+    KeyLimits* limits = context_.config.key_limits;
+    if (limits == nullptr || route.limit == LimitKind::kNone) return;
+    for (Field& field : limits->request_fields(exchange.key())) {
+      exchange.add_field(std::move(field));
+    }
   }
 
   // Clients of the one API look for their request's id under another name.

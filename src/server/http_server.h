@@ -12,6 +12,7 @@
 #include "server/access_log.h"
 #include "server/http_types.h"
 #include "server/keys/api_keys.h"
+#include "server/keys/key_limits.h"
 #include "server/metrics/http_counts.h"
 #include "server/route.h"
 #include "server/tls/tls_context.h"
@@ -30,7 +31,8 @@ struct HttpConfig {
   std::vector<std::string> allowed_hosts = {};
   std::vector<std::string> allowed_origins = {};  // "*": any
   std::function<void(const AccessEntry&)> log = {};
-  HttpCounts* counts = nullptr;  // outlives the server; null: nothing is counted
+  KeyLimits* key_limits = nullptr;  // outlives the server; null: keys ask for what they like
+  HttpCounts* counts = nullptr;     // outlives the server; null: nothing is counted
 };
 
 /// Names that mean this machine alone.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/serve/keys_flags.h"
 #include "apps/serve/tls_flags.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -19,7 +20,6 @@ namespace strata::apps {
 namespace {
 
 constexpr std::chrono::milliseconds kLastWrites{5000};
-constexpr uint64_t kMaxKeyFile = 1 << 20;
 constexpr size_t kFormBytes = 1 << 20;  // of an upload beside its file
 
 constexpr ConfigField kFields[] = {
@@ -35,10 +35,6 @@ constexpr ConfigField kFields[] = {
      .max = 65535,
      .help = "port to listen on; 0 takes one that is free and says which"},
     {.name = "uds", .unit = "PATH", .help = "listen on a Unix socket instead, for this user alone"},
-    {.name = "api-key",
-     .unit = "KEY[,KEY]",
-     .help = "keys that clients must send, also from STRATA_API_KEY; other users see flags"},
-    {.name = "api-key-file", .unit = "FILE", .help = "more keys, one a line"},
     {.name = "served-model-name",
      .unit = "NAME[,NAME]",
      .help = "what requests call the model, the first in answers; default: as it is given"},
@@ -72,32 +68,6 @@ constexpr ConfigField kFields[] = {
      .max = 86400,
      .help = "how long answers under way may go on after SIGTERM"},
 };
-
-std::vector<std::string> split(std::string_view text, char at) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(at), text.size());
-    std::string_view part = text.substr(0, end);
-    while (!part.empty() && (part.back() == '\r' || part.back() == ' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
-Result<server::ApiKeys> read_keys(Env& env, const FieldValues& values) {
-  server::ApiKeys keys;
-  for (const std::string& key : split(values.text("api-key"), ',')) keys.add(key);
-  for (const std::string& key : split(env.get_env("STRATA_API_KEY").value_or(""), ',')) {
-    keys.add(key);
-  }
-  const std::string& file = values.text("api-key-file");
-  if (file.empty()) return keys;
-  const auto listed = split(TRY(env.read_small_file(file, kMaxKeyFile)), '\n');
-  if (listed.empty()) return fail(Code::kInvalidData, file, "no key", "a key a line");
-  for (const std::string& key : listed) keys.add(key);
-  return keys;
-}
 
 Result<void> check_reach(const server::HttpConfig& http) {
   if (!http.uds.empty() || server::is_loopback(http.host) || !http.keys.empty()) return {};
@@ -155,6 +125,7 @@ class Serving {
 
   Result<void> run() {
     if (args_.metrics_old_names) api_.use_old_metric_names();
+    limit_keys();
     TRY(open_files());
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
     log_info("listening on {}", server_->url());
@@ -178,6 +149,7 @@ class Serving {
   server::HttpConfig config() {
     server::HttpConfig made = args_.http;
     made.counts = &api_.http();
+    made.key_limits = api_.key_limits();
     if (args_.files) {
       made.limits.upload_bytes =
           static_cast<size_t>(args_.files->config.limits.file_bytes) + kFormBytes;
@@ -188,11 +160,19 @@ class Serving {
     return made;
   }
 
+  void limit_keys() {
+    const auto any = [](const server::KeyLimit& limit) { return limit.any(); };
+    if (std::ranges::none_of(args_.key_limits, any)) return;
+    key_limits_.emplace(env_, args_.key_limits);
+    api_.use_key_limits(*key_limits_);
+  }
+
   // A folder that nobody named may be another server's: this one then serves without files.
   Result<void> open_files() {
     if (!args_.files) return {};
     server::FilesConfig config = args_.files->config;
     config.owners = args_.http.keys.owners();
+    config.key_limits = api_.key_limits();
     files_.emplace(env_, std::move(config));
     api_.use_files(*files_);
     auto opened = files_->open_existing();
@@ -240,6 +220,7 @@ class Serving {
   const Json no_fields_ = Json::object();
   server::ApiService api_;
   // Handlers refer to what stands before the server: it goes first.
+  std::optional<server::KeyLimits> key_limits_;
   std::optional<Session> session_;
   frontend::ServedModel model_;
   std::optional<server::EngineDoor> door_;
@@ -261,10 +242,12 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   args.http.port = static_cast<int>(values.integer("port").value_or(0));
   args.http.uds = values.text("uds");
   args.http.keys = TRY(read_keys(env, values));
-  args.http.allowed_hosts = split(values.text("allowed-hosts"), ',');
-  args.http.allowed_origins = split(values.text("allowed-origins"), ',');
+  args.key_limits = args.http.keys.limits();
+  if (args.http.keys.empty()) args.key_limits = {default_limit(values)};
+  args.http.allowed_hosts = split_list(values.text("allowed-hosts"), ',');
+  args.http.allowed_origins = split_list(values.text("allowed-origins"), ',');
   args.dialog = frontend::dialog_choice(values);
-  args.names = split(values.text("served-model-name"), ',');
+  args.names = split_list(values.text("served-model-name"), ',');
   if (args.names.empty()) args.names = {model};
   args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(values.number("stall-timeout").value_or(0)));

@@ -28,6 +28,7 @@ struct ServeArgs {
   std::chrono::milliseconds shutdown_timeout{};
   std::chrono::milliseconds stall_timeout{};
   bool metrics_old_names = false;
+  std::vector<server::KeyLimit> key_limits;   // of http.keys, or of everybody
   std::optional<server::ServerTls> tls = {};  // the files of http.tls
   std::optional<FilesArgs> files = {};        // none: the server keeps no files
 };
