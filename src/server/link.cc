@@ -199,12 +199,7 @@ void Link::take_news() {
     gone_ = true;
     return wake();
   }
-  // What TLS holds back wakes nobody.
-  Transfer got = append_now();
-  while (got.next == Transfer::Next::kDone && tls_ && tls_->pending() &&
-         input_.size() <= kMostAhead) {
-    got = append_now();
-  }
+  const Transfer got = append_now();
   half_closed_ = got.next == Transfer::Next::kEnded;
   gone_ = gone_ || got.next == Transfer::Next::kFailed;
   if (gone_ || half_closed_) wake();

@@ -122,6 +122,25 @@ TEST_F(LimitsCli, GivesSeatsBackHoweverAnAnswerEnds) {
   EXPECT_GE(refused("parallel"), 4);
 }
 
+TEST_F(LimitsCli, ChargesNothingForWhatTheEngineRefuses) {
+  limit("slow tpm=1000 max_parallel_requests=1",
+        {"--max-num-seqs", "1", "--max-queued-requests", "1"});
+  Json endless = text_body("a", {{"max_tokens", 2000}, {"n", 64}, {"ignore_eos", true}});
+  Client running(port_), waiting(port_);
+  running.send(post(kText, endless.dump(), bearer("canary")));
+  while (stats()["running"] == 0) {
+  }
+  waiting.send(post(kText, endless.dump(), bearer("canary")));
+  while (stats()["waiting"] == 0) {
+  }
+  for (int i = 0; i < 2; i++) {
+    const Answer refused = as("slow", kText, few());
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_NE(parsed(refused.body)["error"]["code"], "rate_limit_exceeded") << refused.body;
+    EXPECT_EQ(field(refused, "x-ratelimit-remaining-tokens"), "1000");
+  }
+}
+
 TEST_F(LimitsCli, LimitsEverybodyTogetherWithoutKeys) {
   start_server({"--rpm", "2"});
   for (int i = 0; i < 2; i++) EXPECT_EQ(ask(post(kText, few().dump())).status, 200);

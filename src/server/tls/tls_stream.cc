@@ -144,8 +144,6 @@ Transfer TlsStream::end() {
   return outcome(returned, 0);
 }
 
-bool TlsStream::pending() const { return !failed_ && SSL_has_pending(ssl_) == 1; }
-
 Transfer TlsStream::outcome(int returned, size_t bytes) {
   if (returned > 0) return {Transfer::Next::kDone, bytes};
   const int kind = SSL_get_error(ssl_, returned);

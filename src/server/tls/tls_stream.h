@@ -35,8 +35,6 @@ class TlsStream {
   /// Says goodbye (close_notify); the other side's is not waited for.
   Transfer end();
 
-  /// Something was received that the socket no longer has.
-  bool pending() const;
   /// The other side has sent something, whatever it was.
   bool heard() const { return heard_; }
   /// A client has spoken plain HTTP.

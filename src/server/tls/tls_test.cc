@@ -1,5 +1,6 @@
 // A server with TLS over real sockets: what http_server_test.cc holds plain connections to, where
-// TLS comes in between; files that are no certificate; and the client that checks whom it talks to.
+// TLS comes in between; and the client that checks whom it talks to. What is wrong with files is in
+// tls_context_test.cc.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,7 +14,6 @@
 #include <thread>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "server/client/api_client.h"
 #include "server/exchange.h"
 #include "server/http_server.h"
@@ -64,6 +64,10 @@ asio::awaitable<void> stream(Service& shared, Exchange& exchange) {
   Wake woken = Wake::kTimeout;
   while (woken == Wake::kTimeout) woken = co_await exchange.wait(*signal, 1h);
   service.gone += woken == Wake::kGone;
+  {
+    const std::lock_guard lock(service.mutex);
+    service.signals.erase(signal);
+  }
   if (woken != Wake::kSignal) co_return;
   co_await exchange.send("data: [DONE]\n\n");
   co_await exchange.end_stream();
@@ -83,6 +87,51 @@ constexpr Route kRoutes[] = {
     {"POST", "/echo", echo},
     {"GET", "/stream", stream},
     {"GET", "/flood", flood},
+};
+
+// Answers one request with a body that has no length, and ends with or without a goodbye.
+class EndingServer {
+ public:
+  EndingServer(const Issued& identity, bool goodbye)
+      : identity_(identity), goodbye_(goodbye), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 1), 0);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread([this] { answer(); });
+  }
+  ~EndingServer() {
+    thread_.join();
+    ::close(socket_);
+  }
+  int port() const { return port_; }
+
+ private:
+  void answer() {
+    const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    SSL_CTX_use_certificate(context.get(), identity_.x509.get());
+    SSL_CTX_use_PrivateKey(context.get(), identity_.pkey.get());
+    const std::shared_ptr<SSL> ssl(SSL_new(context.get()), SSL_free);
+    const int peer = ::accept(socket_, nullptr, nullptr);
+    SSL_set_fd(ssl.get(), peer);
+    char request[4096];
+    if (SSL_accept(ssl.get()) == 1 && SSL_read(ssl.get(), request, sizeof(request)) > 0) {
+      const std::string_view half = "HTTP/1.1 200 OK\r\n\r\nhalf";
+      SSL_write(ssl.get(), half.data(), static_cast<int>(half.size()));
+      if (goodbye_) SSL_shutdown(ssl.get());
+    }
+    ::close(peer);
+  }
+
+  const Issued& identity_;
+  const bool goodbye_;
+  const int socket_;
+  int port_ = 0;
+  std::jthread thread_;
 };
 
 class TlsTest : public ::testing::Test {
@@ -136,15 +185,13 @@ class TlsTest : public ::testing::Test {
   static void wait_until(Condition condition) {
     while (!condition()) std::this_thread::yield();
   }
-  std::string refusal(const ServerTls& tls) const {
-    const auto made = TlsContext::for_server(real_env(), tls);
-    return made ? "taken" : made.error().message();
-  }
   ApiAnswer call(const std::string& host, const ClientTls& tls) const {
+    return call(host, port(), tls);
+  }
+  static ApiAnswer call(const std::string& host, int port, const ClientTls& tls) {
     const auto context = TlsContext::for_client(real_env(), tls);
     EXPECT_TRUE(context);
-    ApiClient::Config config{.url =
-                                 *parse_api_url("https://" + host + ":" + std::to_string(port()))};
+    ApiClient::Config config{.url = *parse_api_url("https://" + host + ":" + std::to_string(port))};
     config.tls = *context;
     asio::io_context io{1};
     ApiClient client(io.get_executor(), config);
@@ -368,78 +415,15 @@ TEST_F(TlsTest, ShowsTheWholeChain) {
   EXPECT_EQ(sk_X509_num(SSL_get_peer_cert_chain(one.ssl())), 2);
 }
 
-TEST_F(TlsTest, SaysWhatIsWrongWithFiles) {
-  const Issued other = issue();
-  const auto with = [&](const std::string& certificate, const std::string& key) {
-    return refusal({.certificate_file = certificate, .key_file = key});
-  };
-  const std::string cert = path("cert.pem"), key = path("key.pem");
-  EXPECT_EQ(with(cert, key), "taken");
-  const auto expect = [](const std::string& message, std::vector<std::string> parts) {
-    for (const std::string& part : parts) EXPECT_TRUE(message.contains(part)) << message;
-  };
-  expect(with(path("none.pem"), key), {"--ssl-certfile", "none.pem", "No such file"});
-  expect(with(cert, path("none.pem")), {"--ssl-keyfile", "none.pem", "No such file"});
-  expect(with(folder_, key), {"--ssl-certfile", "regular file"});
-  expect(with(write("junk", "junk"), key), {"--ssl-certfile", "no certificate", "PEM", "DER"});
-  expect(with(key, key), {"--ssl-certfile", "a private key", "--ssl-keyfile"});
-  expect(with(cert, cert), {"--ssl-keyfile", "a certificate", "--ssl-certfile"});
-  expect(with(cert, path("junk")), {"--ssl-keyfile", "no private key", "PEM"});
-  std::string damaged = identity_.certificate;
-  damaged[100] = '!';
-  expect(with(write("damaged", damaged), key), {"--ssl-certfile", "damaged"});
-  expect(with(cert, write("other", other.key)), {"--ssl-keyfile", "another certificate's key"});
-}
-
-TEST_F(TlsTest, OpensEncryptedKeysWithTheirPasswordAlone) {
-  ServerTls tls = files();
-  tls.key_file = write("secret.pem", identity_.encrypted_key("swordfish"));
-  EXPECT_TRUE(refusal(tls).contains("STRATA_SSL_KEYFILE_PASSWORD")) << refusal(tls);
-  tls.password = "tuna";
-  EXPECT_TRUE(refusal(tls).contains("another password")) << refusal(tls);
-  tls.password_file = write("password", "swordfish\n");
-  EXPECT_EQ(refusal(tls), "taken");
-  tls.password_file.clear();
-  tls.password = "swordfish";
-  EXPECT_EQ(refusal(tls), "taken");
-  tls.password_file = path("none");
-  EXPECT_TRUE(refusal(tls).contains("--ssl-keyfile-password-file")) << refusal(tls);
-}
-
-std::string& last_warning() {
-  static std::string text;
-  return text;
-}
-
-TEST_F(TlsTest, WarnsOfCertificatesThatAreNotValidToday) {
-  const auto warning = [&](long first, long last) {
-    const Issued one = issue({.first_day = first, .last_day = last});
-    last_warning().clear();
-    const LogSink before =
-        set_log_sink([](LogLevel, std::string_view line) { last_warning() = std::string(line); });
-    const std::string taken = refusal({.certificate_file = write("dated.pem", one.certificate),
-                                       .key_file = write("dated.key", one.key)});
-    set_log_sink(before);
-    EXPECT_EQ(taken, "taken");
-    return last_warning();
-  };
-  EXPECT_TRUE(warning(-20, -10).contains("expired on")) << last_warning();
-  EXPECT_TRUE(warning(10, 20).contains("not valid before")) << last_warning();
-  EXPECT_EQ(warning(-1, 1), "");
-}
-
-TEST_F(TlsTest, NamesAHostThatItsCertificateHas) {
-  const auto name = [&](const std::string& names, const std::string& host) {
-    const Issued one = issue({.names = names});
-    const auto made = TlsContext::for_server(
-        real_env(),
-        {.certificate_file = write("n.pem", one.certificate), .key_file = write("n.key", one.key)});
-    return made ? (*made)->name_for(host) : made.error().message();
-  };
-  EXPECT_EQ(name("DNS:localhost,IP:127.0.0.1", "127.0.0.1"), "127.0.0.1");
-  EXPECT_EQ(name("DNS:localhost", "127.0.0.1"), "localhost");
-  EXPECT_EQ(name("DNS:*.example,DNS:api.example", "0.0.0.0"), "api.example");
-  EXPECT_EQ(name("DNS:*.example", "0.0.0.0"), "0.0.0.0");
+TEST_F(TlsTest, ItsClientTakesNoBodyThatSomebodyMayHaveCut) {
+  for (const bool goodbye : {true, false}) {
+    const EndingServer server(identity_, goodbye);
+    const ApiAnswer got = call("127.0.0.1", server.port(), {.verify = false});
+    EXPECT_EQ(got.fault, goodbye ? CallFault::kNone : CallFault::kClosed) << got.detail;
+    if (goodbye) {
+      EXPECT_EQ(got.body, "half");
+    }
+  }
 }
 
 TEST_F(TlsTest, ItsClientTalksToWhomItTrustsAlone) {
