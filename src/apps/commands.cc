@@ -15,13 +15,16 @@
 #include "apps/bench/serve/bench_serve.h"
 #include "apps/bench/throughput.h"
 #include "apps/chat/chat.h"
+#include "apps/client/client_flags.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
 #include "apps/plan/plan.h"
+#include "apps/serve/keys_flags.h"
 #include "apps/serve/serve.h"
+#include "apps/serve/tls_flags.h"
 #include "engine/config.h"
 #include "frontend/tools/dialog.h"
 
@@ -164,13 +167,14 @@ std::vector<Command> main_commands() {
       {"serve",
        "Serve a model over HTTP with OpenAI's API",
        true,
-       {serve_fields(), files_fields(), frontend::dialog_fields(), kModelFields,
-        engine::engine_fields()},
+       {serve_fields(), keys_fields(), tls_fields(), files_fields(), frontend::dialog_fields(),
+        kModelFields, engine::engine_fields()},
        serve},
       {"chat",
        "Talk to a model, here or on a server",
        true,
-       {chat_fields(), frontend::sampling_fields(), kModelFields, engine::engine_fields()},
+       {chat_fields(), client_fields(), frontend::sampling_fields(), kModelFields,
+        engine::engine_fields()},
        chat},
       {"batch",
        "Answer a file of requests in OpenAI's batch format",
@@ -227,7 +231,7 @@ std::vector<Command> bench_commands() {
       {"bench serve",
        "Measure how fast a server with OpenAI's API answers a load",
        false,
-       {bench_serve_fields()},
+       {bench_serve_fields(), client_fields()},
        bench_serve},
       {"bench latency",
        "Measure prefill and decode as shares of the machine's peaks",

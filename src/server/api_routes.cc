@@ -16,6 +16,15 @@ constexpr JsonLimits kBodyLimits = {.max_bytes = 16 << 20, .max_depth = 64, .max
 
 constexpr size_t kMaxListed = 1024;  // bytes of a header
 
+constexpr Route limited(Route route, LimitKind kind) {
+  route.limit = kind;
+  return route;
+}
+
+// A route whose requests are counted, and one that also takes a seat and tokens.
+constexpr Route counted(Route route) { return limited(route, LimitKind::kRequest); }
+constexpr Route answers(Route route) { return limited(route, LimitKind::kAnswer); }
+
 constexpr Route kRoutes[] = {
     {"GET", "/", show_page, false},
     {"GET", "/livez", livez, false},
@@ -25,19 +34,19 @@ constexpr Route kRoutes[] = {
     {"GET", "/version", version},
     {"GET", "/v1/models", list_models},
     {"GET", "/v1/models/{id}", show_model},
-    {"POST", "/v1/chat/completions", chat_completions},
-    {"POST", "/v1/completions", completions},
-    {"POST", "/v1/responses", responses},
-    {"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic},
-    {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
-    {"POST", "/tokenize", tokenize},
-    {"POST", "/detokenize", detokenize},
+    answers({"POST", "/v1/chat/completions", chat_completions}),
+    answers({"POST", "/v1/completions", completions}),
+    answers({"POST", "/v1/responses", responses}),
+    answers({"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic}),
+    counted({"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic}),
+    counted({"POST", "/tokenize", tokenize}),
+    counted({"POST", "/detokenize", detokenize}),
     {"POST", "/v1/files", upload_file, true, ErrorForm::kOpenAi, BodyKind::kForm},
     {"GET", "/v1/files", list_files},
     {"GET", "/v1/files/{part}", show_file},
     {"DELETE", "/v1/files/{part}", delete_file},
     {"GET", "/v1/files/{part}/content", show_file_content},
-    {"POST", "/v1/batches", create_batch},
+    counted({"POST", "/v1/batches", create_batch}),
     {"GET", "/v1/batches", list_batches},
     {"GET", "/v1/batches/{part}", show_batch},
     {"POST", "/v1/batches/{part}/cancel", cancel_batch},

@@ -11,6 +11,7 @@
 
 #include "frontend/openai_request.h"
 #include "server/engine_door.h"
+#include "server/keys/key_limits.h"
 #include "server/metrics/http_counts.h"
 #include "server/metrics/latest_stats.h"
 #include "server/route.h"
@@ -58,6 +59,9 @@ class ApiService : public Service {
   /// Null where the server keeps no files.
   FilesService* files() const { return files_; }
   void use_files(FilesService& files) { files_ = &files; }
+  /// Null where no key has limits.
+  KeyLimits* key_limits() const { return key_limits_; }
+  void use_key_limits(KeyLimits& limits) { key_limits_ = &limits; }
 
  private:
   Env& env_;
@@ -70,6 +74,7 @@ class ApiService : public Service {
   std::atomic<bool> draining_ = false;
   bool old_metric_names_ = false;  // set before the server starts, as what follows
   FilesService* files_ = nullptr;
+  KeyLimits* key_limits_ = nullptr;
   HttpCounts http_;
   const std::shared_ptr<LatestStats> latest_ = std::make_shared<LatestStats>();
 };

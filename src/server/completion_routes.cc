@@ -30,8 +30,8 @@ Result<void> check_requests(const frontend::ApiRequest& request, const Served& s
   return {};
 }
 
-Result<Call> submit(const Dialect& dialect, const ApiService& api, const Served& served,
-                    Exchange& exchange) {
+Result<Call> read_call(const Dialect& dialect, const ApiService& api, const Served& served,
+                       Exchange& exchange) {
   const Json body = TRY(read_json(exchange));
   frontend::ApiRequest request = TRY(dialect.read(body, served.model));
   TRY(check_requests(request, served));
@@ -53,12 +53,31 @@ Result<Call> submit(const Dialect& dialect, const ApiService& api, const Served&
       std::make_shared<Generation>(std::move(request), [weak = std::weak_ptr(call.signal)] {
         if (const auto signal = weak.lock()) signal->notify();
       });
-  TRY(served.door.submit(call.generation));
   return call;
 }
 
 Reply failed_reply(const Dialect& dialect, const Status& status, const Exchange& exchange) {
   return status_reply(dialect.in_its_words(status), exchange.error_form());
+}
+
+// The refusal, where the key may not or the engine cannot take it.
+std::optional<Reply> submit(const Call& call, const ApiService& api, const Served& served,
+                            Exchange& exchange) {
+  KeyLimits* limits = api.key_limits();
+  KeyLimits::Lease lease;
+  if (limits != nullptr) {
+    auto taken = limits->start(exchange.key(), call.generation->prompt_tokens());
+    if (!taken) return error_reply(taken.error(), exchange.error_form());
+    lease = std::move(*taken);
+    call.generation->charge_to(lease);
+  }
+  const auto submitted = served.door.submit(call.generation);
+  if (!submitted && lease) lease->give_back();
+  if (limits != nullptr) {
+    for (Field& field : limits->token_fields(exchange.key())) exchange.add_field(std::move(field));
+  }
+  if (submitted) return {};
+  return failed_reply(call.dialect, submitted.error(), exchange);
 }
 
 Reply whole_reply(const Call& call, const Generation::News& news, const Exchange& exchange) {
@@ -140,10 +159,15 @@ asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchang
     co_await exchange.reply(std::move(reply));
     co_return;
   }
-  auto call = submit(dialect, api, *served, exchange);
+  auto call = read_call(dialect, api, *served, exchange);
+  std::optional<Reply> refused;
   if (!call) {
-    Reply reply = failed_reply(dialect, call.error(), exchange);
-    co_await exchange.reply(std::move(reply));
+    refused = failed_reply(dialect, call.error(), exchange);
+  } else {
+    refused = submit(*call, api, *served, exchange);
+  }
+  if (refused) {
+    co_await exchange.reply(std::move(*refused));
   } else if (call->writer) {
     co_await answer_stream(*served, exchange, *call, api.ping_interval());
   } else {

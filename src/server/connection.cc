@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "frontend/openai_response.h"
 #include "server/body_reader.h"
 #include "server/exchange.h"
@@ -43,6 +44,10 @@ HttpError overloaded() {
 
 HttpError too_many_connections() {
   return {503, "too_many_connections", "too many connections are open", {{"Retry-After", "1"}}};
+}
+
+HttpError needs_https() {
+  return {400, "https_required", "this port speaks TLS: use https:// in place of http://"};
 }
 
 asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
@@ -207,8 +212,10 @@ class Conversation {
       : link_(std::move(link)), peer_(std::move(peer)), context_(context) {}
 
   asio::awaitable<void> run() {
-    while (!link_->draining()) {
+    const bool open = co_await open_tls();
+    while (open && !link_->draining()) {
       ReadHead read = co_await read_head(*link_, context_.config.limits);
+      if (read.error) log_tls(*read.error);
       if (read.error) co_await refuse(Request(), *read.error);
       if (read.next == Next::kClose) break;
       if (co_await answer(read.text) == Next::kClose) break;
@@ -217,6 +224,28 @@ class Conversation {
   }
 
  private:
+  // Under the deadline that a head has. A handshake that fails has no answer but TLS's own.
+  asio::awaitable<bool> open_tls() {
+    link_->set_idle(true);
+    const bool open = co_await link_->shake_hands(context_.config.limits.head_timeout);
+    link_->set_idle(false);
+    if (open) co_return true;
+    if (link_->fall_back_to_plain()) {
+      log_info("{} speaks plain HTTP to a port with TLS", peer_);
+      const HttpError error = needs_https();
+      co_await refuse(Request(), error);
+      co_return false;
+    }
+    // Whoever only looks whether the port is open is no news.
+    if (link_->heard_peer()) log_info("no TLS with {}: {}", peer_, link_->handshake_fault());
+    link_->close_soon();
+    co_return false;
+  }
+
+  void log_tls(const HttpError& error) const {
+    if (error.code == kTlsOnPlainPort) log_info("{} speaks TLS to a port without it", peer_);
+  }
+
   asio::awaitable<Next> answer(const std::string& head_text) {
     started_ = Clock::now();
     auto head = parse_head(head_text, context_.config.limits);
@@ -268,6 +297,12 @@ class Conversation {
     if (auto wrong = check_body(context_, head, found->route)) {
       return std::unexpected(std::move(*wrong));
     }
+    KeyLimits* limits = context_.config.key_limits;
+    if (limits == nullptr || found->route == nullptr) return found;
+    const auto key = context_.config.keys.find_given(head);
+    if (auto wrong = limits->enter(key, found->route->limit)) {
+      return std::unexpected(std::move(*wrong));
+    }
     return found;
   }
 
@@ -281,6 +316,7 @@ class Conversation {
     exchange.set_body(body);
     exchange.set_key(context_.config.keys.find_given(exchange.request().head));
     choose_errors(exchange);
+    if (found.route != nullptr) tell_limits(*found.route, exchange);
     if (options) {
       co_await exchange.reply(std::move(*options));
     } else {
@@ -289,6 +325,14 @@ class Conversation {
     link_->end_wait();
     log(exchange);
     co_return exchange.keep_alive() && !link_->gone() ? Next::kGo : Next::kClose;
+  }
+
+  void tell_limits(const Route& route, Exchange& exchange) const {
+    KeyLimits* limits = context_.config.key_limits;
+    if (limits == nullptr || route.limit == LimitKind::kNone) return;
+    for (Field& field : limits->request_fields(exchange.key())) {
+      exchange.add_field(std::move(field));
+    }
   }
 
   // Clients of the one API look for their request's id under another name.
@@ -358,6 +402,7 @@ asio::awaitable<void> serve_connection(std::shared_ptr<Link> link, std::string p
 }
 
 asio::awaitable<void> refuse_connection(std::shared_ptr<Link> link) {
+  if (link->has_tls()) co_return;  // a handshake is work that one too many does not get
   Request request;
   request.head.keep_alive = false;
   std::vector<Field> none;

@@ -26,7 +26,7 @@ struct ConnectionContext {
 asio::awaitable<void> serve_connection(std::shared_ptr<Link> link, std::string peer,
                                        ConnectionContext& context);
 
-/// Says that there are too many, and ends.
+/// Says that there are too many, where no TLS has to come first, and ends.
 asio::awaitable<void> refuse_connection(std::shared_ptr<Link> link);
 
 }  // namespace strata::server

@@ -4,10 +4,20 @@
 #include <utility>
 
 namespace strata::server {
+namespace {
+
+int64_t tokens_of(const frontend::ApiRequest& request) {
+  int64_t sum = 0;
+  for (const auto& prompt : request.prompts) sum += std::ssize(prompt);
+  return sum;
+}
+
+}  // namespace
 
 Generation::Generation(frontend::ApiRequest request, std::function<void()> notify)
     : request_(std::move(request)),
       prompts_(std::ssize(request_->prompts)),
+      prompt_tokens_(tokens_of(*request_)),
       streams_(request_->stream.wanted),
       notify_(std::move(notify)) {}
 
@@ -47,6 +57,7 @@ void Generation::hear(int64_t answer, const engine::Update& update) {
 }
 
 void Generation::refuse(Status error) {
+  if (lease_) lease_->give_back();
   {
     const std::lock_guard lock(mutex_);
     news_.error = std::move(error);
@@ -56,6 +67,7 @@ void Generation::refuse(Status error) {
 }
 
 void Generation::finish() {
+  if (lease_) lease_->end(completion_->generated_tokens());
   if (completion_->error()) return refuse(*completion_->error());
   {
     const std::lock_guard lock(mutex_);

@@ -12,6 +12,7 @@
 
 #include "frontend/completion.h"
 #include "frontend/dialects/stream_writer.h"
+#include "server/keys/key_limits.h"
 
 namespace strata::server {
 
@@ -34,6 +35,11 @@ class Generation {
     return completion_->body(head, writer);
   }
   int64_t prompts() const { return prompts_; }
+  /// Of all its prompts.
+  int64_t prompt_tokens() const { return prompt_tokens_; }
+  /// Before it is submitted: whose limits the answer is charged to. The lease ends before anybody
+  /// hears that the answer has.
+  void charge_to(KeyLimits::Lease lease) { lease_ = std::move(lease); }
 
   // What follows is the engine thread's (EngineDoor).
   Result<void> start(engine::Engine& engine, const frontend::ServedModel& model);
@@ -48,8 +54,10 @@ class Generation {
 
   std::optional<frontend::ApiRequest> request_;  // until it is the completion's
   const int64_t prompts_;
+  const int64_t prompt_tokens_;
   const bool streams_;
   std::function<void()> notify_;
+  KeyLimits::Lease lease_;
   std::unique_ptr<frontend::Completion> completion_;  // the engine thread's until done
   std::mutex mutex_;
   News news_;

@@ -209,6 +209,11 @@ std::expected<void, HttpError> read_connection(Head& head) {
 }  // namespace
 
 std::optional<HttpError> check_head_start(std::string_view received, const HttpLimits& limits) {
+  constexpr char kTlsHandshake = 0x16;  // RFC 8446, section 5.1
+  if (received.starts_with(kTlsHandshake)) {
+    return HttpError{400, std::string(kTlsOnPlainPort),
+                     "this port speaks plain HTTP: use http:// in place of https://"};
+  }
   for (size_t at = 0; at < received.size(); at++) {
     const char before = at == 0 ? '\0' : received[at - 1];
     if ((received[at] == '\n') != (before == '\r')) {

@@ -10,6 +10,9 @@
 
 namespace strata::server {
 
+/// The code of the refusal of a client that begins TLS where plain HTTP is spoken.
+inline constexpr std::string_view kTlsOnPlainPort = "tls_on_plain_port";
+
 /// What can be refused before the head is whole: a client that speaks something else, or a first
 /// line that is wrong, need not be waited for.
 std::optional<HttpError> check_head_start(std::string_view received, const HttpLimits& limits);

@@ -24,6 +24,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
 #include "server/connection.h"
 #include "server/listen.h"
 
@@ -41,7 +42,9 @@ constexpr std::chrono::milliseconds kAcceptPause{50};
 struct HttpServer::Impl {
   class Presence;
   Impl(HttpConfig given, std::span<const Route> routes, Service& service)
-      : config(std::move(given)), context{.config = config, .routes = routes, .service = service} {}
+      : config(std::move(given)),
+        tls(config.tls),
+        context{.config = config, .routes = routes, .service = service} {}
 
   Result<void> open();
   Result<void> start_threads();
@@ -52,8 +55,10 @@ struct HttpServer::Impl {
   void each_link(void (Link::*call)());
   void stop_listening();
   void take_signal();
+  void take_hangup();
 
   HttpConfig config;
+  std::shared_ptr<const TlsContext> tls;  // of the next connection: changed where they are accepted
   ConnectionContext context;
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
@@ -61,6 +66,8 @@ struct HttpServer::Impl {
   Acceptor acceptor{accepting};
   asio::signal_set signals{accepting};
   std::function<void()> on_signal;
+  asio::signal_set hangups{accepting};
+  MakeTls make_tls;
   std::string url;
   std::vector<std::thread> threads;
 
@@ -103,8 +110,8 @@ Result<void> HttpServer::Impl::open() {
   }
   TRY(listen_tcp(acceptor, config.host, config.port));
   const bool bare_ipv6 = config.host.contains(':') && !config.host.starts_with('[');
-  url = fmt::format(fmt::runtime(bare_ipv6 ? "http://[{}]:{}" : "http://{}:{}"), config.host,
-                    local_port(acceptor));
+  url = fmt::format(fmt::runtime(bare_ipv6 ? "{}://[{}]:{}" : "{}://{}:{}"),
+                    tls == nullptr ? "http" : "https", config.host, local_port(acceptor));
   // Whoever may reach this machine from elsewhere calls it what they like; a browser on this one
   // must not be led here by a name of somebody else's.
   context.any_host = !is_loopback(config.host) && config.allowed_hosts.empty();
@@ -135,6 +142,7 @@ asio::awaitable<void> HttpServer::Impl::accept_all() {
     std::string peer = peer_name(socket);
     const asio::any_io_executor strand = socket.get_executor();
     auto link = std::make_shared<Link>(std::move(socket), config.limits.write_timeout);
+    if (tls != nullptr) link->use_tls(tls);
     asio::co_spawn(strand, serve(std::move(link), std::move(peer)), asio::detached);
   }
 }
@@ -190,6 +198,20 @@ void HttpServer::Impl::take_signal() {
   });
 }
 
+void HttpServer::Impl::take_hangup() {
+  hangups.async_wait([this](boost::system::error_code failure, int) {
+    if (failure) return;
+    auto made = make_tls();
+    if (made) {
+      tls = std::move(*made);
+      log_info("SIGHUP: new connections have the certificate as it is now");
+    } else {
+      log_warning("SIGHUP: the certificate stays as it was: {}", made.error().message());
+    }
+    take_hangup();
+  });
+}
+
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpConfig config,
@@ -217,6 +239,7 @@ HttpServer::~HttpServer() {
   asio::post(impl_->accepting, [impl = impl_.get()] {
     boost::system::error_code ignored;
     impl->signals.cancel(ignored);
+    impl->hangups.cancel(ignored);
   });
   impl_->work.reset();
   for (std::thread& thread : impl_->threads) thread.join();
@@ -249,6 +272,13 @@ void HttpServer::on_signal(std::function<void()> call) {
   impl_->signals.add(SIGINT, ignored);
   impl_->signals.add(SIGTERM, ignored);
   asio::post(impl_->accepting, [impl = impl_.get()] { impl->take_signal(); });
+}
+
+void HttpServer::renew_tls_at_hangup(MakeTls make) {
+  impl_->make_tls = std::move(make);
+  boost::system::error_code ignored;
+  impl_->hangups.add(SIGHUP, ignored);
+  asio::post(impl_->accepting, [impl = impl_.get()] { impl->take_hangup(); });
 }
 
 bool is_loopback(std::string_view host) {

@@ -10,17 +10,20 @@
 
 #include "base/status.h"
 #include "server/access_log.h"
-#include "server/api_keys.h"
 #include "server/http_types.h"
+#include "server/keys/api_keys.h"
+#include "server/keys/key_limits.h"
 #include "server/metrics/http_counts.h"
 #include "server/route.h"
+#include "server/tls/tls_context.h"
 
 namespace strata::server {
 
 struct HttpConfig {
   std::string host = "127.0.0.1";
-  int port = 8000;  // 0: any that is free
-  std::string uds;  // path of a Unix socket instead of host and port
+  int port = 8000;                             // 0: any that is free
+  std::string uds;                             // path of a Unix socket instead of host and port
+  std::shared_ptr<const TlsContext> tls = {};  // null: plain HTTP
   int threads = 2;
   HttpLimits limits = {};
   ApiKeys keys = {};  // none: every route is open
@@ -28,7 +31,8 @@ struct HttpConfig {
   std::vector<std::string> allowed_hosts = {};
   std::vector<std::string> allowed_origins = {};  // "*": any
   std::function<void(const AccessEntry&)> log = {};
-  HttpCounts* counts = nullptr;  // outlives the server; null: nothing is counted
+  KeyLimits* key_limits = nullptr;  // outlives the server; null: keys ask for what they like
+  HttpCounts* counts = nullptr;     // outlives the server; null: nothing is counted
 };
 
 /// Names that mean this machine alone.
@@ -55,6 +59,10 @@ class HttpServer {
   /// `call` runs on a thread of the server's at SIGINT or SIGTERM; a second signal ends the
   /// process.
   void on_signal(std::function<void()> call);
+  /// At SIGHUP connections that come from then on have the context that `make` gives; where it
+  /// fails, which the log says, they have the one before.
+  using MakeTls = std::function<Result<std::shared_ptr<const TlsContext>>()>;
+  void renew_tls_at_hangup(MakeTls make);
 
  private:
   struct Impl;

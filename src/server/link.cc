@@ -6,7 +6,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 namespace strata::server {
@@ -58,39 +57,116 @@ void Link::disarm() {
   deadline_.cancel();
 }
 
+void Link::use_tls(std::shared_ptr<const TlsContext> context, const std::string& server_name) {
+  tls_.emplace(socket_, std::move(context), server_name);
+}
+
+asio::awaitable<bool> Link::shake_hands(std::chrono::milliseconds limit) {
+  if (!tls_) co_return true;
+  arm(limit);
+  Transfer step = tls_->handshake();
+  while (step.waits()) {
+    const bool goes_on = co_await ready(step.next);
+    if (!goes_on) break;
+    step = tls_->handshake();
+  }
+  disarm();
+  co_return step.next == Transfer::Next::kDone;
+}
+
+std::string Link::handshake_fault() const {
+  if (expired_) return "the handshake took too long";
+  const bool said = tls_ && tls_->heard() && !tls_->fault().empty();
+  return said ? tls_->fault() : "the connection was closed";
+}
+
+bool Link::fall_back_to_plain() {
+  if (!tls_ || !tls_->spoke_http()) return false;
+  tls_.reset();
+  return true;
+}
+
+Transfer Link::read_now(char* to, size_t size) {
+  if (tls_) return tls_->read(to, size);
+  Failure failure;
+  const size_t count = socket_.read_some(asio::buffer(to, size), failure);
+  return transfer_of(failure, count, Transfer::Next::kReadable);
+}
+
+Transfer Link::write_now(std::string_view text) {
+  if (tls_) return tls_->write(text);
+  Failure failure;
+  const size_t count = socket_.write_some(asio::buffer(text.data(), text.size()), failure);
+  return transfer_of(failure, count, Transfer::Next::kWritable);
+}
+
+Transfer Link::append_now() {
+  const size_t before = input_.size();
+  input_.resize(before + kReadPiece);
+  const Transfer got = read_now(&input_[before], kReadPiece);
+  input_.resize(before + got.bytes);
+  if (got.next == Transfer::Next::kEnded) ended_ = true;
+  return got;
+}
+
+// False where the deadline has passed, or the socket is closed.
+asio::awaitable<bool> Link::ready(Transfer::Next direction) {
+  if (expired_) co_return false;
+  const auto kind = direction == Transfer::Next::kReadable ? Socket::wait_read : Socket::wait_write;
+  const auto [failure] = co_await socket_.async_wait(kind, kResult);
+  co_return !failure && !expired_;
+}
+
+// Records of TLS may say nothing to a reader.
 asio::awaitable<Received> Link::readable() {
-  const auto [failure] = co_await socket_.async_wait(Socket::wait_read, kResult);
-  if (expired_) co_return Received::kTimeout;
-  co_return failure ? Received::kClosed : Received::kData;
+  for (;;) {
+    if (tls_ && !tls_->peek().waits()) co_return Received::kData;
+    const bool readable = co_await ready(Transfer::Next::kReadable);
+    if (!readable) co_return expired_ ? Received::kTimeout : Received::kClosed;
+    if (!tls_) co_return Received::kData;
+  }
 }
 
 asio::awaitable<Received> Link::receive() {
-  const size_t before = input_.size();
-  input_.resize(before + kReadPiece);
-  const auto [failure, count] =
-      co_await socket_.async_read_some(asio::buffer(&input_[before], kReadPiece), kResult);
-  input_.resize(before + count);
-  if (expired_) co_return Received::kTimeout;
-  co_return failure ? Received::kClosed : Received::kData;
+  for (;;) {
+    if (expired_) co_return Received::kTimeout;
+    const Transfer got = append_now();
+    if (got.next == Transfer::Next::kDone) co_return Received::kData;
+    if (!got.waits()) co_return Received::kClosed;
+    const bool goes_on = co_await ready(got.next);
+    if (!goes_on) co_return expired_ ? Received::kTimeout : Received::kClosed;
+  }
 }
 
-// What the system takes at once needs neither a timer nor a wait.
 asio::awaitable<bool> Link::write(std::string_view text) {
-  Failure full;
-  if (!gone_) text.remove_prefix(socket_.write_some(asio::buffer(text.data(), text.size()), full));
   while (!text.empty() && !gone_) {
     const std::string_view piece = text.substr(0, std::min(text.size(), kWritePiece));
-    arm(write_timeout_);
-    const auto [failure, count] =
-        co_await asio::async_write(socket_, asio::buffer(piece.data(), piece.size()), kResult);
-    disarm();
-    if (failure) {
+    const bool sent = co_await write_piece(piece);
+    if (!sent) {
       gone_ = true;
       close_socket();
     }
-    text.remove_prefix(count);
+    text.remove_prefix(piece.size());
   }
   co_return !gone_;
+}
+
+// What the system takes at once needs neither a timer nor a wait.
+asio::awaitable<bool> Link::write_piece(std::string_view piece) {
+  bool waited = false;
+  bool sent = true;
+  while (sent && !piece.empty()) {
+    const Transfer put = write_now(piece);
+    piece.remove_prefix(put.bytes);
+    if (put.waits()) {
+      if (!std::exchange(waited, true)) arm(write_timeout_);
+      sent = co_await ready(put.next);
+    } else {
+      sent = put.next == Transfer::Next::kDone;
+    }
+  }
+  if (waited) disarm();
+  co_return sent;
 }
 
 asio::awaitable<Wake> Link::wait(Signal& signal, std::chrono::milliseconds limit) {
@@ -123,16 +199,9 @@ void Link::take_news() {
     gone_ = true;
     return wake();
   }
-  const size_t before = input_.size();
-  input_.resize(before + kReadPiece);
-  Failure failure;
-  const size_t count = socket_.read_some(asio::buffer(&input_[before], kReadPiece), failure);
-  input_.resize(before + count);
-  if (failure == asio::error::eof) {
-    half_closed_ = true;
-  } else if (failure && failure != asio::error::would_block) {
-    gone_ = true;
-  }
+  const Transfer got = append_now();
+  half_closed_ = got.next == Transfer::Next::kEnded;
+  gone_ = gone_ || got.next == Transfer::Next::kFailed;
   if (gone_ || half_closed_) wake();
   if (waiting_ && !gone_) watch();
 }
@@ -148,11 +217,21 @@ void Link::end_wait() {
   socket_.cancel(ignored);
 }
 
+asio::awaitable<void> Link::say_goodbye() {
+  bool goes_on = tls_.has_value();
+  while (goes_on) {
+    const Transfer said = tls_->end();
+    goes_on = said.waits();
+    if (goes_on) goes_on = co_await ready(said.next);
+  }
+}
+
 asio::awaitable<void> Link::finish() {
   Failure ignored;
   if (gone_ || !socket_.is_open()) co_return close_socket();
-  socket_.shutdown(Socket::shutdown_send, ignored);
   arm(kFinish);
+  co_await say_goodbye();
+  socket_.shutdown(Socket::shutdown_send, ignored);
   for (size_t dropped = 0; dropped < kMostDropped; dropped += input_.size()) {
     input_.clear();
     if (co_await receive() != Received::kData) break;
@@ -179,6 +258,7 @@ void Link::close_soon() {
 void Link::close_socket() {
   disarm();
   Failure ignored;
+  if (tls_ && socket_.is_open()) tls_->end();  // as far as the system takes it at once
   socket_.close(ignored);
 }
 

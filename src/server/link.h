@@ -1,18 +1,20 @@
-// One connection's socket: reads with deadlines, writes that a slow reader cannot hold for ever,
-// and the watch that notices a client who has gone while an answer is made. Between the operating
-// system and the HTTP of connection.h; it knows no protocol.
+// One connection, plain or with TLS: reads with deadlines, writes that a slow reader cannot hold
+// for ever, and the watch that notices a client who has gone while an answer is made. Between the
+// operating system, or tls/, and the HTTP of connection.h; it knows no protocol above.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "server/http_types.h"
+#include "server/tls/tls_stream.h"
+#include "server/tls/transfer.h"
 
 namespace strata::server {
 
@@ -40,8 +42,22 @@ enum class Wake : uint8_t { kSignal, kTimeout, kHalfClosed, kGone };
 /// All calls but close_soon() and drain() come from the link's executor, a strand.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  using Socket = asio::generic::stream_protocol::socket;
+  using Socket = StreamSocket;
   Link(Socket socket, std::chrono::milliseconds write_timeout);
+
+  /// Before anything else: what is sent and received goes through TLS. `server_name`: a client's,
+  /// of whom it means to talk to.
+  void use_tls(std::shared_ptr<const TlsContext> context, const std::string& server_name = {});
+  bool has_tls() const { return tls_.has_value(); }
+  /// TLS's handshake; true at once without TLS. What was in the way: handshake_fault().
+  asio::awaitable<bool> shake_hands(std::chrono::milliseconds limit);
+  std::string handshake_fault() const;
+  /// The other side has sent something.
+  bool heard_peer() const { return tls_ && tls_->heard(); }
+  /// It was the other side's certificate.
+  bool distrusts_peer() const { return tls_ && tls_->distrusts(); }
+  /// Where a client spoke plain HTTP instead: what follows is plain too. False where it did not.
+  bool fall_back_to_plain();
 
   asio::any_io_executor executor() { return socket_.get_executor(); }
   /// What was received and not yet taken.
@@ -65,6 +81,8 @@ class Link : public std::enable_shared_from_this<Link> {
   asio::awaitable<void> finish();
 
   bool gone() const { return gone_; }
+  /// The other side has ended its stream in order: with TLS, by a goodbye that nobody can forge.
+  bool ended() const { return ended_; }
   /// Between requests; drain() then closes.
   void set_idle(bool idle) { idle_ = idle; }
   bool draining() const { return draining_; }
@@ -74,12 +92,19 @@ class Link : public std::enable_shared_from_this<Link> {
   void close_soon();
 
  private:
+  Transfer read_now(char* to, size_t size);
+  Transfer write_now(std::string_view text);
+  Transfer append_now();
+  asio::awaitable<bool> ready(Transfer::Next direction);
+  asio::awaitable<bool> write_piece(std::string_view piece);
+  asio::awaitable<void> say_goodbye();
   void watch();
   void take_news();
   void wake();
   void close_socket();
 
   Socket socket_;
+  std::optional<TlsStream> tls_;  // uses the socket
   asio::steady_timer deadline_;
   std::chrono::milliseconds write_timeout_;
   std::string input_;
@@ -92,6 +117,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool half_closed_ = false;
   bool told_half_closed_ = false;
   bool gone_ = false;
+  bool ended_ = false;
   bool idle_ = false;
   bool draining_ = false;
 };

@@ -26,6 +26,7 @@ void ask_engine(const ApiService& api, const std::shared_ptr<Signal>& signal) {
 Reply scraped(const ApiService& api) {
   Scrape scrape{.model_name = api.names().front(),
                 .http = api.http(),
+                .key_limits = api.key_limits(),
                 .old_names = api.old_metric_names(),
                 .ready = api.served() != nullptr,
                 .loaded_share = api.loaded() != nullptr ? 1 : api.progress()};

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "server/http_types.h"
+#include "server/keys/key_limits.h"
 
 namespace strata::server {
 
@@ -34,6 +35,7 @@ struct Route {
   bool needs_key = true;
   ErrorForm errors = ErrorForm::kOpenAi;
   BodyKind body = BodyKind::kJson;
+  LimitKind limit = LimitKind::kNone;
 };
 
 struct FoundRoute {

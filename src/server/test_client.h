@@ -45,12 +45,12 @@ class Client {
   }
   Client(Client&& other) noexcept
       : socket_(std::exchange(other.socket_, -1)), rest_(std::move(other.rest_)) {}
-  ~Client() { close(); }
+  virtual ~Client() { close(); }
 
   bool connected() const { return connected_; }
   bool send(std::string_view text) {
     while (!text.empty()) {
-      const ssize_t count = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+      const ssize_t count = send_some(text);
       if (count <= 0) return false;
       text.remove_prefix(static_cast<size_t>(count));
     }
@@ -117,6 +117,13 @@ class Client {
     return all;
   }
 
+ protected:
+  int socket() const { return socket_; }
+  virtual ssize_t send_some(std::string_view text) {
+    return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
+  }
+  virtual ssize_t receive_some(char* to, size_t size) { return ::recv(socket_, to, size, 0); }
+
  private:
   static int open(int family) { return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0); }
   void connect(const sockaddr* address, socklen_t size) {
@@ -129,7 +136,7 @@ class Client {
   }
   bool fill() {
     char piece[16384];
-    const ssize_t count = ::recv(socket_, piece, sizeof(piece), 0);
+    const ssize_t count = receive_some(piece, sizeof(piece));
     if (count <= 0) return false;
     rest_.append(piece, static_cast<size_t>(count));
     return true;

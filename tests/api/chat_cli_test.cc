@@ -102,7 +102,7 @@ TEST_F(ChatCli, SaysWhatAServerRefuses) {
   EXPECT_TRUE(wrong.errors.contains("maximum context length")) << wrong.errors;
   EXPECT_EQ(strata({"chat", "--url", url(), "--threads", "1"}).exit_code, 64);
   EXPECT_EQ(strata({"chat", model(), "--api-key", "k"}).exit_code, 64);
-  EXPECT_EQ(strata({"chat", "--url", "https://x"}).exit_code, 78);
+  EXPECT_EQ(strata({"chat", model(), "--cacert", "f"}).exit_code, 64);
 }
 
 }  // namespace

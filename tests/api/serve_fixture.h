@@ -72,8 +72,9 @@ class ServeCli : public CliTest {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     const std::string log = errors();
-    const std::string mark = "ready: http://127.0.0.1:";
-    if (log.contains(mark)) port_ = std::atoi(log.c_str() + log.find(mark) + mark.size());
+    for (const std::string mark : {"ready: http://127.0.0.1:", "ready: https://127.0.0.1:"}) {
+      if (log.contains(mark)) port_ = std::atoi(log.c_str() + log.find(mark) + mark.size());
+    }
   }
   // Its exit code.
   int stop(int signal = SIGTERM) {

@@ -7,6 +7,7 @@
 
 #include "apps/chat/chat_loop.h"
 #include "apps/chat/local_talker.h"
+#include "apps/client/client_flags.h"
 #include "apps/interrupt.h"
 #include "base/log.h"
 #include "checkpoint/model_folder.h"
@@ -17,8 +18,8 @@ namespace {
 constexpr ConfigField kFields[] = {
     {.name = "url",
      .unit = "URL",
-     .help =
-         "talk to a server instead: http://HOST:PORT or unix:PATH; MODEL is then a name of its"},
+     .help = "talk to a server instead: http://HOST:PORT, https://HOST:PORT or unix:PATH; MODEL is "
+             "then a name of its"},
     {.name = "api-key",
      .unit = "KEY",
      .help = "with --url: the server's key, also from STRATA_API_KEY"},
@@ -32,8 +33,12 @@ Result<void> check_combination(const FieldValues& values) {
                 "only text is shown");
   }
   if (!values.given("url")) {
-    if (!values.given("api-key")) return {};
-    return fail(Code::kInvalidArgument, "--api-key without --url", {}, {}, "servers want keys");
+    for (const char* name : {"api-key", "cacert", "insecure"}) {
+      if (!values.given(name)) continue;
+      return fail(Code::kInvalidArgument, fmt::format("--{} without --url", name), {}, {},
+                  "it is about a server");
+    }
+    return {};
   }
   for (const ConfigField& field : engine::engine_fields()) {
     if (!values.given(field.name)) continue;
@@ -43,11 +48,10 @@ Result<void> check_combination(const FieldValues& values) {
   return {};
 }
 
-RemoteTalker::Config remote_config(Env& env, const std::string& model, const FieldValues& values,
-                                   server::ApiUrl url) {
-  RemoteTalker::Config config{.client = {.url = std::move(url)}};
-  config.client.key =
-      values.given("api-key") ? values.text("api-key") : env.get_env("STRATA_API_KEY").value_or("");
+Result<RemoteTalker::Config> remote_config(Env& env, const std::string& model,
+                                           const FieldValues& values) {
+  RemoteTalker::Config config;
+  config.client = TRY(make_client_config(env, values));
   if (model != checkpoint::kEmbeddedModel) config.model = model;
   return config;
 }
@@ -74,7 +78,7 @@ Result<ChatArgs> make_chat_args(Env& env, const std::string& model, const FieldV
   args.sampling = TRY(frontend::sampling_values(values));
   if (values.given("system")) args.system = values.text("system");
   if (values.given("url")) {
-    args.remote = remote_config(env, model, values, TRY(server::parse_api_url(values.text("url"))));
+    args.remote = TRY(remote_config(env, model, values));
     args.remote->sampling = args.sampling;
     return args;
   }

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "apps/serve/keys_flags.h"
+#include "apps/serve/tls_flags.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/machine.h"
@@ -18,7 +20,6 @@ namespace strata::apps {
 namespace {
 
 constexpr std::chrono::milliseconds kLastWrites{5000};
-constexpr uint64_t kMaxKeyFile = 1 << 20;
 constexpr size_t kFormBytes = 1 << 20;  // of an upload beside its file
 
 constexpr ConfigField kFields[] = {
@@ -34,10 +35,6 @@ constexpr ConfigField kFields[] = {
      .max = 65535,
      .help = "port to listen on; 0 takes one that is free and says which"},
     {.name = "uds", .unit = "PATH", .help = "listen on a Unix socket instead, for this user alone"},
-    {.name = "api-key",
-     .unit = "KEY[,KEY]",
-     .help = "keys that clients must send, also from STRATA_API_KEY; other users see flags"},
-    {.name = "api-key-file", .unit = "FILE", .help = "more keys, one a line"},
     {.name = "served-model-name",
      .unit = "NAME[,NAME]",
      .help = "what requests call the model, the first in answers; default: as it is given"},
@@ -72,32 +69,6 @@ constexpr ConfigField kFields[] = {
      .help = "how long answers under way may go on after SIGTERM"},
 };
 
-std::vector<std::string> split(std::string_view text, char at) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(at), text.size());
-    std::string_view part = text.substr(0, end);
-    while (!part.empty() && (part.back() == '\r' || part.back() == ' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
-Result<server::ApiKeys> read_keys(Env& env, const FieldValues& values) {
-  server::ApiKeys keys;
-  for (const std::string& key : split(values.text("api-key"), ',')) keys.add(key);
-  for (const std::string& key : split(env.get_env("STRATA_API_KEY").value_or(""), ',')) {
-    keys.add(key);
-  }
-  const std::string& file = values.text("api-key-file");
-  if (file.empty()) return keys;
-  const auto listed = split(TRY(env.read_small_file(file, kMaxKeyFile)), '\n');
-  if (listed.empty()) return fail(Code::kInvalidData, file, "no key", "a key a line");
-  for (const std::string& key : listed) keys.add(key);
-  return keys;
-}
-
 Result<void> check_reach(const server::HttpConfig& http) {
   if (!http.uds.empty() || server::is_loopback(http.host) || !http.keys.empty()) return {};
   return fail(Code::kInvalidArgument, "--host", http.host, "an address of this machine alone",
@@ -117,14 +88,34 @@ void log_request(const server::AccessEntry& entry, server::LogFormat format) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+// What curl needs to be told to reach this server.
+std::string curl_flags(const ServeArgs& args) {
+  if (!args.http.uds.empty()) return " --unix-socket " + args.http.uds;
+  if (!args.tls) return "";
+  std::string flags;
+  if (args.http.tls->self_signed()) flags += " --cacert " + args.tls->certificate_file;
+  if (args.tls->clients == server::ClientCertificates::kRequired) {
+    flags += " --cert CERTIFICATE --key KEY";
+  }
+  return flags;
+}
+
+// By a name that is in the certificate.
+std::string curl_url(const ServeArgs& args, const std::string& url) {
+  if (!args.http.uds.empty()) return "http://localhost";
+  if (!args.tls) return url;
+  const std::string name = args.http.tls->name_for(args.http.host);
+  return name == args.http.host ? url
+                                : fmt::format("https://{}{}", name, url.substr(url.rfind(':')));
+}
+
 void print_greeting(const ServeArgs& args, const std::string& url) {
-  const bool uds = !args.http.uds.empty();
   const std::string key = args.http.keys.empty() ? "" : " -H 'Authorization: Bearer KEY'";
   log_info("ready: {}", url);
   log_info(
       "try: curl{} {}/v1/chat/completions{} -H 'Content-Type: application/json' -d "
       "'{{\"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'",
-      uds ? " --unix-socket " + args.http.uds : "", uds ? "http://localhost" : url, key);
+      curl_flags(args), curl_url(args, url), key);
 }
 
 class Serving {
@@ -134,10 +125,15 @@ class Serving {
 
   Result<void> run() {
     if (args_.metrics_old_names) api_.use_old_metric_names();
+    limit_keys();
     TRY(open_files());
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
     log_info("listening on {}", server_->url());
     server_->on_signal([this] { on_signal(); });
+    if (args_.tls) {
+      server_->renew_tls_at_hangup(
+          [this] { return server::TlsContext::for_server(env_, *args_.tls); });
+    }
     TRY(load());
     print_greeting(args_, server_->url());
     door_->run();
@@ -153,6 +149,7 @@ class Serving {
   server::HttpConfig config() {
     server::HttpConfig made = args_.http;
     made.counts = &api_.http();
+    made.key_limits = api_.key_limits();
     if (args_.files) {
       made.limits.upload_bytes =
           static_cast<size_t>(args_.files->config.limits.file_bytes) + kFormBytes;
@@ -163,11 +160,19 @@ class Serving {
     return made;
   }
 
+  void limit_keys() {
+    const auto any = [](const server::KeyLimit& limit) { return limit.any(); };
+    if (std::ranges::none_of(args_.key_limits, any)) return;
+    key_limits_.emplace(env_, args_.key_limits);
+    api_.use_key_limits(*key_limits_);
+  }
+
   // A folder that nobody named may be another server's: this one then serves without files.
   Result<void> open_files() {
     if (!args_.files) return {};
     server::FilesConfig config = args_.files->config;
     config.owners = args_.http.keys.owners();
+    config.key_limits = api_.key_limits();
     files_.emplace(env_, std::move(config));
     api_.use_files(*files_);
     auto opened = files_->open_existing();
@@ -215,6 +220,7 @@ class Serving {
   const Json no_fields_ = Json::object();
   server::ApiService api_;
   // Handlers refer to what stands before the server: it goes first.
+  std::optional<server::KeyLimits> key_limits_;
   std::optional<Session> session_;
   frontend::ServedModel model_;
   std::optional<server::EngineDoor> door_;
@@ -236,10 +242,12 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   args.http.port = static_cast<int>(values.integer("port").value_or(0));
   args.http.uds = values.text("uds");
   args.http.keys = TRY(read_keys(env, values));
-  args.http.allowed_hosts = split(values.text("allowed-hosts"), ',');
-  args.http.allowed_origins = split(values.text("allowed-origins"), ',');
+  args.key_limits = args.http.keys.limits();
+  if (args.http.keys.empty()) args.key_limits = {default_limit(values)};
+  args.http.allowed_hosts = split_list(values.text("allowed-hosts"), ',');
+  args.http.allowed_origins = split_list(values.text("allowed-origins"), ',');
   args.dialog = frontend::dialog_choice(values);
-  args.names = split(values.text("served-model-name"), ',');
+  args.names = split_list(values.text("served-model-name"), ',');
   if (args.names.empty()) args.names = {model};
   args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(values.number("stall-timeout").value_or(0)));
@@ -248,6 +256,8 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
   args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));
   TRY(check_reach(args.http));
+  args.tls = TRY(make_tls_files(env, values));
+  if (args.tls) args.http.tls = TRY(server::TlsContext::for_server(env, *args.tls));
   return args;
 }
 

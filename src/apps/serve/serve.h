@@ -15,6 +15,7 @@
 #include "frontend/tools/dialog.h"
 #include "server/access_log.h"
 #include "server/http_server.h"
+#include "server/tls/tls_context.h"
 
 namespace strata::apps {
 
@@ -27,12 +28,14 @@ struct ServeArgs {
   std::chrono::milliseconds shutdown_timeout{};
   std::chrono::milliseconds stall_timeout{};
   bool metrics_old_names = false;
-  std::optional<FilesArgs> files = {};  // none: the server keeps no files
+  std::vector<server::KeyLimit> key_limits;   // of http.keys, or of everybody
+  std::optional<server::ServerTls> tls = {};  // the files of http.tls
+  std::optional<FilesArgs> files = {};        // none: the server keeps no files
 };
 
 FieldList serve_fields();
-/// Reads the file of keys and the environment. kInvalidArgument where others than this machine
-/// could come in without a key.
+/// Reads the file of keys, the certificate and the environment. kInvalidArgument where others than
+/// this machine could come in without a key.
 Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const FieldValues& values);
 
 /// Returns after SIGINT or SIGTERM, once what ran has ended.

@@ -27,6 +27,8 @@ constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kConnectPatience{10'000};
 constexpr size_t kMaxBody = 64 << 20;
 constexpr size_t kMaxHead = 64 << 10;
+constexpr std::string_view kTrustHint =
+    " (--cacert FILE names who signed its certificate, --insecure trusts anybody)";
 
 ApiAnswer faulty(CallFault fault, std::string detail) {
   return {.fault = fault, .detail = std::move(detail)};
@@ -179,9 +181,21 @@ asio::awaitable<std::string> ApiClient::connect() {
     Failure ignored;
     connecting->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     link_ = std::make_shared<Link>(std::move(connecting->socket), config_.patience);
+    if (url.tls) why = co_await secure();
     break;
   }
   co_return why;
+}
+
+asio::awaitable<std::string> ApiClient::secure() {
+  link_->use_tls(config_.tls, config_.url.host);
+  const bool done = co_await link_->shake_hands(kConnectPatience);
+  if (done) co_return "";
+  std::string fault = fmt::format("no TLS with {}: {}", config_.url.host, link_->handshake_fault());
+  if (link_->distrusts_peer()) fault += kTrustHint;
+  link_->close_soon();
+  link_.reset();
+  co_return fault;
 }
 
 asio::awaitable<ApiAnswer> ApiClient::read(const EventSink& sink) {
@@ -193,7 +207,9 @@ asio::awaitable<ApiAnswer> ApiClient::read(const EventSink& sink) {
     if (got == Received::kTimeout) co_return faulty(CallFault::kTimeout, "no answer for too long");
     if (got == Received::kClosed) {
       Failure failure;
-      if (reading->parser.got_some()) reading->parser.put_eof(failure);
+      // A body that ends with its connection is whole only where the server ended it.
+      const bool ends = reading->parser.got_some() && link_->ended();
+      if (ends) reading->parser.put_eof(failure);
       if (!reading->parser.is_done() || failure) {
         ApiAnswer broken = faulty(CallFault::kClosed, "the connection was closed");
         broken.status = reading->answer.status;

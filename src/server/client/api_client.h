@@ -38,6 +38,7 @@ class ApiClient {
   struct Config {
     ApiUrl url;
     std::string key = {};                         // empty: none is sent
+    std::shared_ptr<const TlsContext> tls = {};   // for a URL with https
     std::chrono::milliseconds patience{600'000};  // without a byte
   };
   /// `config` must outlive it.
@@ -51,6 +52,7 @@ class ApiClient {
  private:
   asio::awaitable<ApiAnswer> attempt(const std::string& text, const EventSink& sink);
   asio::awaitable<std::string> connect();
+  asio::awaitable<std::string> secure();
   asio::awaitable<ApiAnswer> read(const EventSink& sink);
   std::string text_of(const ApiCall& call) const;
 

@@ -58,9 +58,11 @@ TEST(ApiUrlTest, TakesAddressesApart) {
   EXPECT_EQ(parse_api_url("http://[::1]:9")->host, "::1");
   EXPECT_EQ(parse_api_url("http://[::1]:9")->authority(), "[::1]:9");
   EXPECT_EQ(parse_api_url("unix:/a/b")->socket, "/a/b");
-  EXPECT_EQ(parse_api_url("https://h:1").error().code, Code::kUnsupported);
+  EXPECT_FALSE(plain->tls);
+  EXPECT_TRUE(parse_api_url("https://h:1")->tls);
+  EXPECT_EQ(parse_api_url("https://h")->port, "443");
   for (const char* bad : {"", "http://", "http://h:", "http://h:x", "http://a b:1", "http://[::1",
-                          "http://u@h:1", "unix:", "http://h:1/a?b"}) {
+                          "http://u@h:1", "unix:", "http://h:1/a?b", "https://"}) {
     const auto url = parse_api_url(bad);
     ASSERT_FALSE(url) << bad;
     EXPECT_EQ(url.error().what, "--url") << bad;

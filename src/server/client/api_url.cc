@@ -14,7 +14,7 @@ constexpr std::string_view kHttp = "http://", kHttps = "https://", kUnix = "unix
 
 std::unexpected<Status> bad_url(std::string_view text) {
   return fail(Code::kInvalidArgument, "--url", fmt::format("\"{}\"", text),
-              "http://HOST:PORT or unix:PATH");
+              "http://HOST:PORT, https://HOST:PORT or unix:PATH");
 }
 
 bool is_port(std::string_view text) {
@@ -42,10 +42,6 @@ std::string ApiUrl::authority() const {
 }
 
 Result<ApiUrl> parse_api_url(std::string_view text) {
-  if (text.starts_with(kHttps)) {
-    return fail(Code::kUnsupported, "--url", fmt::format("\"{}\"", text), "http",
-                "put a proxy that speaks TLS in between");
-  }
   ApiUrl url;
   if (text.starts_with(kUnix)) {
     url.socket = text.substr(kUnix.size());
@@ -54,14 +50,17 @@ Result<ApiUrl> parse_api_url(std::string_view text) {
     return url;
   }
   std::string_view rest = text;
-  if (rest.starts_with(kHttp)) rest.remove_prefix(kHttp.size());
+  url.tls = rest.starts_with(kHttps);
+  if (url.tls) rest.remove_prefix(kHttps.size());
+  if (!url.tls && rest.starts_with(kHttp)) rest.remove_prefix(kHttp.size());
   const size_t slash = std::min(rest.find('/'), rest.size());
   url.prefix = prefix_of(rest.substr(slash));
   std::string_view authority = rest.substr(0, slash);
   const size_t bracket = authority.starts_with('[') ? authority.find(']') : 0;
   if (bracket == std::string_view::npos) return bad_url(text);
   const size_t colon = authority.find(':', bracket);
-  url.port = colon == std::string_view::npos ? "80" : std::string(authority.substr(colon + 1));
+  url.port = url.tls ? "443" : "80";
+  if (colon != std::string_view::npos) url.port = authority.substr(colon + 1);
   std::string_view host = authority.substr(0, colon);
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   url.host = host;

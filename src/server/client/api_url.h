@@ -13,13 +13,14 @@ struct ApiUrl {
   std::string port;
   std::string socket;  // path of a Unix socket
   std::string prefix;  // of every path: "" or "/base"; routes begin with /v1
+  bool tls = false;    // https
 
   /// For the Host field.
   std::string authority() const;
 };
 
-/// "http://host:port", with or without a path (a /v1 at its end is the routes' own), or
-/// "unix:PATH". kInvalidArgument naming --url; kUnsupported for https.
+/// "http://host:port" or "https://host:port", with or without a path (a /v1 at its end is the
+/// routes' own), or "unix:PATH". kInvalidArgument naming --url.
 Result<ApiUrl> parse_api_url(std::string_view text);
 
 }  // namespace strata::server

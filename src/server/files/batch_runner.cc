@@ -17,8 +17,12 @@ constexpr std::chrono::milliseconds kLook{1000};  // for a window that closes
 }  // namespace
 
 BatchRunner::BatchRunner(StateFolder& folder, FileStore& files, BatchStore& batches,
-                         std::vector<std::string> owners)
-    : folder_(folder), files_(files), batches_(batches), owners_(std::move(owners)) {}
+                         std::vector<std::string> owners, KeyLimits* limits)
+    : folder_(folder),
+      files_(files),
+      batches_(batches),
+      owners_(std::move(owners)),
+      limits_(limits) {}
 
 void BatchRunner::start(const Served& served) {
   thread_ = std::thread([this, &served] { run(served); });
@@ -40,7 +44,8 @@ void BatchRunner::run(const Served& served) {
                  .batches = batches_,
                  .served = served,
                  .model = served.model,
-                 .bell = bell_};
+                 .bell = bell_,
+                 .limits = limits_};
   work.model.streams = false;
   while (!stopping_) {
     take_batches(work);
@@ -56,9 +61,10 @@ void BatchRunner::run(const Served& served) {
   tasks_.clear();
 }
 
-std::string BatchRunner::salt_of(const std::string& owner) const {
-  const auto found = std::ranges::find(owners_, owner);
-  return owner.empty() ? "" : fmt::format("{}:", found - owners_.begin());
+BatchKey BatchRunner::key_of(const std::string& owner) const {
+  if (owner.empty()) return {};
+  const auto number = static_cast<size_t>(std::ranges::find(owners_, owner) - owners_.begin());
+  return {.number = number, .salt = fmt::format("{}:", number)};
 }
 
 void BatchRunner::take_batches(BatchWork& work) {
@@ -71,8 +77,8 @@ void BatchRunner::take_batches(BatchWork& work) {
   while (tasks_.size() < kMostTasks) {
     auto next = batches_.next(may);
     if (!next) return;
-    std::string salt = salt_of(next->owner);
-    tasks_.push_back(std::make_unique<BatchTask>(work, std::move(*next), std::move(salt)));
+    BatchKey key = key_of(next->owner);
+    tasks_.push_back(std::make_unique<BatchTask>(work, std::move(*next), std::move(key)));
   }
 }
 

@@ -18,10 +18,10 @@ class BatchRunner {
   /// Of different owners; an owner's batches are run one after the other.
   static constexpr size_t kMostTasks = 4;
 
-  /// `owners`: of the server's keys, in their order; other owners' batches wait. Both stores must
-  /// outlive the runner.
+  /// `owners`: of the server's keys, in their order; other owners' batches wait. Both stores and
+  /// `limits`, which may be null, must outlive the runner.
   BatchRunner(StateFolder& folder, FileStore& files, BatchStore& batches,
-              std::vector<std::string> owners);
+              std::vector<std::string> owners, KeyLimits* limits = nullptr);
   BatchRunner(const BatchRunner&) = delete;
   BatchRunner& operator=(const BatchRunner&) = delete;
   ~BatchRunner() { stop(); }
@@ -42,12 +42,13 @@ class BatchRunner {
   int64_t asked() const;
   /// False where rows are held back, and nothing will ring when they no longer are.
   bool fill(const Served& served);
-  std::string salt_of(const std::string& owner) const;
+  BatchKey key_of(const std::string& owner) const;
 
   StateFolder& folder_;
   FileStore& files_;
   BatchStore& batches_;
   const std::vector<std::string> owners_;
+  KeyLimits* const limits_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   std::vector<std::unique_ptr<BatchTask>> tasks_;
   std::atomic<bool> stopping_ = false;

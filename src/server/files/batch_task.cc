@@ -50,8 +50,8 @@ void Bell::wait(std::optional<std::chrono::milliseconds> limit) {
   rung_ = false;
 }
 
-BatchTask::BatchTask(BatchWork& work, BatchRecord batch, std::string salt)
-    : work_(work), batch_(std::move(batch)), salt_(std::move(salt)) {}
+BatchTask::BatchTask(BatchWork& work, BatchRecord batch, BatchKey key)
+    : work_(work), batch_(std::move(batch)), key_(std::move(key)) {}
 
 bool BatchTask::advance() {
   if (auto now = work_.batches.get(batch_.id)) batch_ = std::move(*now);
@@ -215,21 +215,25 @@ Result<bool> BatchTask::try_start(int64_t room) {
   if (row.answers > room || (row_bytes_ > 0 && row_bytes_ + row.bytes > kMostRowBytes)) {
     return false;
   }
+  if (work_.limits != nullptr && !work_.limits->row_may_fit(key_.number)) return false;
   auto request = frontend::read_api_request(row.asked.kind, row.asked.body, work_.model);
-  if (!request) {
-    TRY(write(false, frontend::refused_row(row.asked.custom_id, {.status = request.error()})));
-    waiting_.pop_front();
-    work_.bell->ring();
-    return true;
-  }
+  if (!request) return refuse_row(row, request.error());
   row.answers = std::ssize(request->prompts) * request->n;
   if (row.answers > room) return false;
   return ask(row, std::move(*request));
 }
 
+// The first of those that wait, which nobody will answer.
+Result<bool> BatchTask::refuse_row(const Row& row, const Status& why) {
+  TRY(write(false, frontend::refused_row(row.asked.custom_id, {.status = why})));
+  waiting_.pop_front();
+  work_.bell->ring();
+  return true;
+}
+
 Result<bool> BatchTask::ask(Row& row, frontend::ApiRequest request) {
   const bool chat = row.asked.kind == ApiKind::kChat;
-  request.cache_salt = salt_ + request.cache_salt;
+  request.cache_salt = key_.salt + request.cache_salt;
   request.priority = static_cast<int32_t>(std::min<int64_t>(
       std::numeric_limits<int32_t>::max(), int64_t{request.priority} + kBehindLive));
   request.received_ns = work_.folder.env().now_ns();
@@ -238,7 +242,18 @@ Result<bool> BatchTask::ask(Row& row, frontend::ApiRequest request) {
               .created_s = work_.folder.env().unix_time_s()};
   row.generation =
       std::make_shared<Generation>(std::move(request), [bell = work_.bell] { bell->ring(); });
-  if (!work_.served.door.submit(row.generation)) return false;  // full, or the server is ending
+  KeyLimits::Lease lease;
+  if (work_.limits != nullptr) {
+    auto taken = work_.limits->start_row(key_.number, row.generation->prompt_tokens());
+    if (!taken && taken.error().code == Code::kBusy) return false;
+    if (!taken) return refuse_row(row, taken.error());
+    lease = std::move(*taken);
+    row.generation->charge_to(lease);
+  }
+  if (!work_.served.door.submit(row.generation)) {  // full, or the server is ending
+    if (lease) lease->give_back();
+    return false;
+  }
   asked_ += row.answers;
   row_bytes_ += row.bytes;
   rows_.splice(rows_.end(), waiting_, waiting_.begin());

@@ -43,6 +43,13 @@ struct BatchWork {
   const Served& served;
   frontend::ServedModel model;  // as rows may ask of it
   std::shared_ptr<Bell> bell;
+  KeyLimits* limits = nullptr;  // null: keys ask for what they like
+};
+
+/// The key that a batch is answered for.
+struct BatchKey {
+  std::optional<size_t> number;  // of the server's keys
+  std::string salt;              // what its cached prompts are kept apart by
 };
 
 class BatchTask {
@@ -51,8 +58,7 @@ class BatchTask {
   static constexpr size_t kMostRowBytes = 32 << 20;  // of the input, in the engine at a time
   static constexpr int32_t kBehindLive = 360;        // levels of priority: an hour of waiting
 
-  /// `salt`: what the cached prompts of the batch's key are kept apart by.
-  BatchTask(BatchWork& work, BatchRecord batch, std::string salt);
+  BatchTask(BatchWork& work, BatchRecord batch, BatchKey key);
   BatchTask(const BatchTask&) = delete;
   BatchTask& operator=(const BatchTask&) = delete;
 
@@ -89,6 +95,7 @@ class BatchTask {
   Result<bool> read_row();
   Result<bool> try_start(int64_t room);
   Result<bool> ask(Row& row, frontend::ApiRequest request);
+  Result<bool> refuse_row(const Row& row, const Status& why);
   Result<void> take_answers();
   Result<bool> end_row(const Row& row, const Generation::News& news);
   Result<void> write(bool answered, const std::string& line);
@@ -103,7 +110,7 @@ class BatchTask {
 
   BatchWork& work_;
   BatchRecord batch_;  // as of the last call; the store's is the true one
-  const std::string salt_;
+  const BatchKey key_;
   std::optional<frontend::BatchReader> reader_;
   std::optional<frontend::EarlierAnswers> answered_, refused_;  // by earlier runs
   std::unique_ptr<WritableFile> output_, errors_;

@@ -20,7 +20,7 @@ FilesService::FilesService(Env& env, FilesConfig config)
       folder_(env, config_.folder),
       files_(folder_, config_.limits),
       batches_(folder_),
-      runner_(folder_, files_, batches_, config_.owners) {}
+      runner_(folder_, files_, batches_, config_.owners, config_.key_limits) {}
 
 Result<void> FilesService::open_existing() {
   if (!folder_.exists()) return {};

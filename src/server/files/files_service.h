@@ -29,6 +29,7 @@ struct FilesConfig {
   std::string folder;
   FileLimits limits = {};
   std::vector<std::string> owners = {};  // of the server's keys; none: everything is one owner's
+  KeyLimits* key_limits = nullptr;       // of the same; null: there are none
 };
 
 class FilesService {

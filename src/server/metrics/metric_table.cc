@@ -135,6 +135,14 @@ void answers_by_status(const Scrape& scrape, Samples& out) {
   }
 }
 
+void limited_by_reason(const Scrape& scrape, Samples& out) {
+  for (size_t i = 0; i < kLimitReasons; i++) {
+    const auto reason = static_cast<LimitReason>(i);
+    const int64_t count = scrape.key_limits == nullptr ? 0 : scrape.key_limits->refused(reason);
+    out.add(count, {{"reason", std::string(limit_reason_name(reason))}});
+  }
+}
+
 constexpr Metric kMetrics[] = {
     // What dashboards and autoscalers made for vLLM query.
     {"vllm:num_requests_running", kGauge, "Sequences that run", "", false, number<&Stats::running>},
@@ -251,6 +259,10 @@ constexpr Metric kMetrics[] = {
     {"strata:http_requests_total", kCounter,
      "Requests answered by status; 499: the client went first", "status", false, nullptr,
      answers_by_status},
+    {"strata:rate_limited_total", kCounter,
+     "Requests refused because of their key's limits: requests a minute, tokens a minute, requests "
+     "at a time",
+     "reason", false, nullptr, limited_by_reason},
     {"strata:http_sent_bytes_total", kCounter, "Bytes of answers, heads and all", "", false,
      nullptr, sent},
 };

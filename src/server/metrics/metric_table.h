@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/stats.h"
+#include "server/keys/key_limits.h"
 #include "server/metrics/http_counts.h"
 #include "server/metrics/samples.h"
 
@@ -16,6 +17,7 @@ namespace strata::server {
 struct Scrape {
   std::string model_name;
   const HttpCounts& http;
+  const KeyLimits* key_limits = nullptr;
   bool old_names = false;
   bool ready = false;
   double loaded_share = 0;

@@ -4,9 +4,11 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/bench/serve/load_page.h"
+#include "apps/client/client_flags.h"
 
 namespace strata::apps {
 namespace {
@@ -21,7 +23,7 @@ constexpr ConfigField kFields[] = {
     {.name = "url",
      .fallback = "http://127.0.0.1:8000",
      .unit = "URL",
-     .help = "the server: http://HOST:PORT or unix:PATH"},
+     .help = "the server: http://HOST:PORT, https://HOST:PORT or unix:PATH"},
     {.name = "api-key", .unit = "KEY", .help = "the server's key, also from STRATA_API_KEY"},
     {.name = "model", .unit = "NAME", .help = "the model to ask for; default: the first listed"},
     {.name = "endpoint",
@@ -118,11 +120,13 @@ Result<void> check_combination(const FieldValues& values) {
 
 std::string command_of(const FieldValues& values) {
   std::string text = "strata bench serve";
-  for (const ConfigField& field : kFields) {
-    if (!values.given(field.name) || field.name == "api-key") continue;
+  const auto add = [&](const ConfigField& field) {
+    if (!values.given(field.name) || field.name == "api-key") return;
     text += fmt::format(" --{}", field.name);
     if (field.kind != FieldKind::kSwitch) text += " " + values.text(field.name);
-  }
+  };
+  std::ranges::for_each(kFields, add);
+  std::ranges::for_each(client_fields(), add);
   return text;
 }
 
@@ -162,9 +166,7 @@ Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values
   args.plan.answer = TRY(parse_length_spec("--output-tokens", values.text("output-tokens")));
   args.plan.lengths = values.text("lengths");
   args.plan.dataset = values.text("dataset");
-  args.target.client.url = TRY(server::parse_api_url(values.text("url")));
-  args.target.client.key =
-      values.given("api-key") ? values.text("api-key") : env.get_env("STRATA_API_KEY").value_or("");
+  args.target.client = TRY(make_client_config(env, values));
   args.target.client.patience = std::chrono::seconds(values.integer("timeout").value_or(0));
   args.target.model = values.text("model");
   args.target.chat = values.text("endpoint") == "chat";

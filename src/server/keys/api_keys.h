@@ -1,5 +1,6 @@
 // The keys that open a server, kept as hashes and compared in constant time. It decides who may
-// come in; which routes ask is the route table's.
+// come in; which routes ask is the route table's, and what each key may ask for is counted by
+// key_limits.h.
 #pragma once
 
 #include <array>
@@ -10,12 +11,16 @@
 #include <vector>
 
 #include "server/http_types.h"
+#include "server/keys/key_limits.h"
 
 namespace strata::server {
 
 class ApiKeys {
  public:
-  void add(std::string_view key);
+  /// A key that is there already keeps its place and has these limits from now on.
+  void add(std::string_view key, const KeyLimit& limit = {});
+  /// In the keys' order.
+  const std::vector<KeyLimit>& limits() const { return limits_; }
   /// A name for each key, in their order: the same in every run, and no way back to the key but by
   /// trying keys.
   std::vector<std::string> owners() const;
@@ -32,6 +37,7 @@ class ApiKeys {
   static Hash hash(std::string_view key);
 
   std::vector<Hash> hashes_;
+  std::vector<KeyLimit> limits_;
 };
 
 }  // namespace strata::server

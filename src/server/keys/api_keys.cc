@@ -1,5 +1,5 @@
 // Hashes make all keys equally long.
-#include "server/api_keys.h"
+#include "server/keys/api_keys.h"
 
 #include <fmt/core.h>
 #include <openssl/crypto.h>
@@ -13,7 +13,14 @@ ApiKeys::Hash ApiKeys::hash(std::string_view key) {
   return made;
 }
 
-void ApiKeys::add(std::string_view key) { hashes_.push_back(hash(key)); }
+void ApiKeys::add(std::string_view key, const KeyLimit& limit) {
+  if (const auto known = find(key)) {
+    limits_[*known] = limit;
+    return;
+  }
+  hashes_.push_back(hash(key));
+  limits_.push_back(limit);
+}
 
 std::vector<std::string> ApiKeys::owners() const {
   constexpr size_t kShown = 16;  // bytes
