@@ -15,6 +15,7 @@
 #include "apps/bench/serve/bench_serve.h"
 #include "apps/bench/throughput.h"
 #include "apps/chat/chat.h"
+#include "apps/config/config_show.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
@@ -63,7 +64,7 @@ constexpr ConfigField kDoctorFields[] = {
 };
 constexpr ConfigField kLatencyFields[] = {
     repeats_field("runs of each case; medians are printed"),
-    {.name = "cases", .fallback = "all", .unit = "LIST", .help = "comma-separated names of cases"},
+    {.name = "cases", .fallback = "all", .unit = "NAME[,NAME]", .help = "which cases are run"},
     kJsonField,
 };
 
@@ -87,7 +88,7 @@ Result<void> serve(Env& env, const std::string& model, const FieldValues& values
 }
 
 Result<void> chat(Env& env, const std::string& model, const FieldValues& values) {
-  return run_chat(env, TRY(make_chat_args(env, model, values)));
+  return run_chat(env, TRY(make_chat_args(model, values)));
 }
 
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
@@ -142,7 +143,7 @@ Result<void> bench_throughput(Env& env, const std::string& model, const FieldVal
 }
 
 Result<void> bench_serve(Env& env, const std::string&, const FieldValues& values) {
-  return run_bench_serve(env, TRY(make_bench_serve_args(env, values)));
+  return run_bench_serve(env, TRY(make_bench_serve_args(values)));
 }
 
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
@@ -204,6 +205,11 @@ std::vector<Command> main_commands() {
        false,
        {kDoctorFields},
        doctor},
+      {.name = "config show",
+       .summary = "Show the values that a command's flags would have, and where they come from",
+       .fields = {config_show_fields()},
+       .files = config_show_files(),
+       .run_on_commands = show_config},
   };
 }
 

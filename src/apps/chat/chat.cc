@@ -21,7 +21,8 @@ constexpr ConfigField kFields[] = {
          "talk to a server instead: http://HOST:PORT or unix:PATH; MODEL is then a name of its"},
     {.name = "api-key",
      .unit = "KEY",
-     .help = "with --url: the server's key, also from STRATA_API_KEY"},
+     .help = "with --url: the server's key; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "system", .unit = "TEXT", .help = "the system message"},
 };
 
@@ -31,23 +32,23 @@ Result<void> check_combination(const FieldValues& values) {
     return fail(Code::kInvalidArgument, fmt::format("--{} in a chat", name), {}, {},
                 "only text is shown");
   }
+  // What a file or the environment says for many commands does not contradict one of them.
   if (!values.given("url")) {
-    if (!values.given("api-key")) return {};
+    if (!values.typed("api-key")) return {};
     return fail(Code::kInvalidArgument, "--api-key without --url", {}, {}, "servers want keys");
   }
   for (const ConfigField& field : engine::engine_fields()) {
-    if (!values.given(field.name)) continue;
+    if (!values.typed(field.name)) continue;
     return fail(Code::kInvalidArgument, fmt::format("--{} with --url", field.name), {}, {},
                 "the server's own flags say how it computes");
   }
   return {};
 }
 
-RemoteTalker::Config remote_config(Env& env, const std::string& model, const FieldValues& values,
+RemoteTalker::Config remote_config(const std::string& model, const FieldValues& values,
                                    server::ApiUrl url) {
   RemoteTalker::Config config{.client = {.url = std::move(url)}};
-  config.client.key =
-      values.given("api-key") ? values.text("api-key") : env.get_env("STRATA_API_KEY").value_or("");
+  config.client.key = values.text("api-key");
   if (model != checkpoint::kEmbeddedModel) config.model = model;
   return config;
 }
@@ -68,13 +69,13 @@ Result<void> chat_with_model(Session& session, const ChatArgs& args) {
 
 FieldList chat_fields() { return kFields; }
 
-Result<ChatArgs> make_chat_args(Env& env, const std::string& model, const FieldValues& values) {
+Result<ChatArgs> make_chat_args(const std::string& model, const FieldValues& values) {
   TRY(check_combination(values));
   ChatArgs args;
   args.sampling = TRY(frontend::sampling_values(values));
   if (values.given("system")) args.system = values.text("system");
   if (values.given("url")) {
-    args.remote = remote_config(env, model, values, TRY(server::parse_api_url(values.text("url"))));
+    args.remote = remote_config(model, values, TRY(server::parse_api_url(values.text("url"))));
     args.remote->sampling = args.sampling;
     return args;
   }

@@ -36,7 +36,8 @@ constexpr ConfigField kFields[] = {
     {.name = "uds", .unit = "PATH", .help = "listen on a Unix socket instead, for this user alone"},
     {.name = "api-key",
      .unit = "KEY[,KEY]",
-     .help = "keys that clients must send, also from STRATA_API_KEY; other users see flags"},
+     .help = "keys that clients must send; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "api-key-file", .unit = "FILE", .help = "more keys, one a line"},
     {.name = "served-model-name",
      .unit = "NAME[,NAME]",
@@ -87,9 +88,6 @@ std::vector<std::string> split(std::string_view text, char at) {
 Result<server::ApiKeys> read_keys(Env& env, const FieldValues& values) {
   server::ApiKeys keys;
   for (const std::string& key : split(values.text("api-key"), ',')) keys.add(key);
-  for (const std::string& key : split(env.get_env("STRATA_API_KEY").value_or(""), ',')) {
-    keys.add(key);
-  }
   const std::string& file = values.text("api-key-file");
   if (file.empty()) return keys;
   const auto listed = split(TRY(env.read_small_file(file, kMaxKeyFile)), '\n');

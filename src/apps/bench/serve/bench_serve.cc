@@ -22,7 +22,10 @@ constexpr ConfigField kFields[] = {
      .fallback = "http://127.0.0.1:8000",
      .unit = "URL",
      .help = "the server: http://HOST:PORT or unix:PATH"},
-    {.name = "api-key", .unit = "KEY", .help = "the server's key, also from STRATA_API_KEY"},
+    {.name = "api-key",
+     .unit = "KEY",
+     .help = "the server's key; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "model", .unit = "NAME", .help = "the model to ask for; default: the first listed"},
     {.name = "endpoint",
      .kind = FieldKind::kChoice,
@@ -151,7 +154,7 @@ Result<void> write_report(Env& env, const BenchServeArgs& args, const Json& repo
 
 FieldList bench_serve_fields() { return kFields; }
 
-Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values) {
+Result<BenchServeArgs> make_bench_serve_args(const FieldValues& values) {
   TRY(check_combination(values));
   BenchServeArgs args;
   args.plan.requests = values.integer("requests").value_or(0);
@@ -163,8 +166,7 @@ Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values
   args.plan.lengths = values.text("lengths");
   args.plan.dataset = values.text("dataset");
   args.target.client.url = TRY(server::parse_api_url(values.text("url")));
-  args.target.client.key =
-      values.given("api-key") ? values.text("api-key") : env.get_env("STRATA_API_KEY").value_or("");
+  args.target.client.key = values.text("api-key");
   args.target.client.patience = std::chrono::seconds(values.integer("timeout").value_or(0));
   args.target.model = values.text("model");
   args.target.chat = values.text("endpoint") == "chat";
