@@ -22,6 +22,7 @@
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
 #include "apps/plan/plan.h"
+#include "apps/pull/pull.h"
 #include "apps/serve/serve.h"
 #include "engine/config.h"
 #include "frontend/tools/dialog.h"
@@ -97,6 +98,10 @@ Result<void> convert(Env& env, const std::string& model, const FieldValues& valu
 
 Result<void> plan(Env& env, const std::string& model, const FieldValues& values) {
   return run_plan(env, TRY(make_plan_args(model, values)));
+}
+
+Result<void> pull(Env& env, const std::string& model, const FieldValues& values) {
+  return run_pull(env, TRY(make_pull_args(env, model, values)));
 }
 
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
@@ -185,6 +190,11 @@ std::vector<Command> main_commands() {
        true,
        {convert_fields(), kModelFields},
        convert},
+      {"pull",
+       "Download a model from the Hugging Face hub into the local cache",
+       true,
+       {pull_fields()},
+       pull},
       {"plan",
        "Show what a run would take and how fast it would be, before anything is loaded",
        true,
