@@ -15,6 +15,7 @@
 #include "apps/bench/serve/bench_serve.h"
 #include "apps/bench/throughput.h"
 #include "apps/chat/chat.h"
+#include "apps/completion/completion.h"
 #include "apps/config/config_show.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
@@ -24,6 +25,7 @@
 #include "apps/plan/plan.h"
 #include "apps/pull/pull.h"
 #include "apps/serve/serve.h"
+#include "apps/standard_output.h"
 #include "engine/config.h"
 #include "frontend/tools/dialog.h"
 
@@ -124,6 +126,10 @@ Result<void> doctor(Env& env, const std::string&, const FieldValues& values) {
                           .disk_folder = values.text("disk")});
 }
 
+Result<void> completion(Env&, const std::string&, const FieldValues& values) {
+  return write_stdout(completion_script(all_commands(), values.text("shell")));
+}
+
 Result<void> bench_latency(Env& env, const std::string& model, const FieldValues& values) {
   BenchLatencyArgs args;
   args.model = model;
@@ -220,6 +226,11 @@ std::vector<Command> main_commands() {
        .fields = {config_show_fields()},
        .files = config_show_files(),
        .run_on_commands = show_config},
+      {.name = "completion",
+       .summary = "Print a script that completes commands, flags and values in a shell",
+       .fields = {},
+       .run = completion,
+       .files = completion_files()},
   };
 }
 
