@@ -102,6 +102,26 @@ TEST(CommandLine, PrintsHelp) {
   EXPECT_NE(text.find("strata 0."), std::string::npos);
 }
 
+TEST(ConfigShow, ShowsWhatTheNamedCommandWouldHave) {
+  const auto shown = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"config", "show"});
+    testing::internal::CaptureStdout();
+    const auto done = run_command_line(real_env(), all_commands(), arguments);
+    const std::string text = testing::internal::GetCapturedStdout();
+    return done ? text : "! " + done.error().message();
+  };
+  const std::string plan = shown({"plan", "--max-num-seqs", "4", "org/name", "--origin"});
+  EXPECT_TRUE(plan.starts_with("model: org/name  ")) << plan;
+  EXPECT_TRUE(plan.contains("\nmax-num-seqs: 4  ")) << plan;
+  EXPECT_TRUE(plan.contains("# command line\n")) << plan;
+  EXPECT_TRUE(shown({}).contains("\nport: 8000\n"));
+  EXPECT_TRUE(shown({"--port", "1"}).contains("\nport: 1\n"));
+  EXPECT_TRUE(shown({"bench", "latency"}).contains("\nrepeats: 5\n"));
+  EXPECT_TRUE(shown({"serve", "--help"}).contains("usage: strata config show [COMMAND]"));
+  EXPECT_EQ(shown({"plam"}), "! no command \"plam\" (did you mean strata plan?)");
+  EXPECT_TRUE(shown({"plan", "--prot", "1"}).starts_with("! strata plan has no flag --prot"));
+}
+
 TEST(Flags, DocumentIsUpToDate) {
   const char* source = std::getenv("STRATA_SOURCE_DIR");
   ASSERT_NE(source, nullptr) << "STRATA_SOURCE_DIR is not set: run through ctest";

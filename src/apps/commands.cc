@@ -16,15 +16,19 @@
 #include "apps/bench/throughput.h"
 #include "apps/chat/chat.h"
 #include "apps/client/client_flags.h"
+#include "apps/completion/completion.h"
+#include "apps/config/config_show.h"
 #include "apps/convert/convert.h"
 #include "apps/doctor.h"
 #include "apps/generate.h"
 #include "apps/inspect.h"
 #include "apps/inspect_live.h"
 #include "apps/plan/plan.h"
+#include "apps/pull/pull.h"
 #include "apps/serve/keys_flags.h"
 #include "apps/serve/serve.h"
 #include "apps/serve/tls_flags.h"
+#include "apps/standard_output.h"
 #include "engine/config.h"
 #include "frontend/tools/dialog.h"
 
@@ -66,7 +70,7 @@ constexpr ConfigField kDoctorFields[] = {
 };
 constexpr ConfigField kLatencyFields[] = {
     repeats_field("runs of each case; medians are printed"),
-    {.name = "cases", .fallback = "all", .unit = "LIST", .help = "comma-separated names of cases"},
+    {.name = "cases", .fallback = "all", .unit = "NAME[,NAME]", .help = "which cases are run"},
     kJsonField,
 };
 
@@ -90,7 +94,7 @@ Result<void> serve(Env& env, const std::string& model, const FieldValues& values
 }
 
 Result<void> chat(Env& env, const std::string& model, const FieldValues& values) {
-  return run_chat(env, TRY(make_chat_args(env, model, values)));
+  return run_chat(env, TRY(make_chat_args(model, values)));
 }
 
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
@@ -99,6 +103,10 @@ Result<void> convert(Env& env, const std::string& model, const FieldValues& valu
 
 Result<void> plan(Env& env, const std::string& model, const FieldValues& values) {
   return run_plan(env, TRY(make_plan_args(model, values)));
+}
+
+Result<void> pull(Env& env, const std::string& model, const FieldValues& values) {
+  return run_pull(env, TRY(make_pull_args(env, model, values)));
 }
 
 Result<void> inspect(Env& env, const std::string& model, const FieldValues& values) {
@@ -119,6 +127,10 @@ Result<void> doctor(Env& env, const std::string&, const FieldValues& values) {
   return run_doctor(env, {.json = values.is_on("json"),
                           .threads = static_cast<int>(values.integer("threads").value_or(0)),
                           .disk_folder = values.text("disk")});
+}
+
+Result<void> completion(Env&, const std::string&, const FieldValues& values) {
+  return write_stdout(completion_script(all_commands(), values.text("shell")));
 }
 
 Result<void> bench_latency(Env& env, const std::string& model, const FieldValues& values) {
@@ -145,7 +157,7 @@ Result<void> bench_throughput(Env& env, const std::string& model, const FieldVal
 }
 
 Result<void> bench_serve(Env& env, const std::string&, const FieldValues& values) {
-  return run_bench_serve(env, TRY(make_bench_serve_args(env, values)));
+  return run_bench_serve(env, TRY(make_bench_serve_args(values)));
 }
 
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {
@@ -188,6 +200,11 @@ std::vector<Command> main_commands() {
        true,
        {convert_fields(), kModelFields},
        convert},
+      {"pull",
+       "Download a model from the Hugging Face hub into the local cache",
+       true,
+       {pull_fields()},
+       pull},
       {"plan",
        "Show what a run would take and how fast it would be, before anything is loaded",
        true,
@@ -208,6 +225,16 @@ std::vector<Command> main_commands() {
        false,
        {kDoctorFields},
        doctor},
+      {.name = "config show",
+       .summary = "Show the values that a command's flags would have, and where they come from",
+       .fields = {config_show_fields()},
+       .files = config_show_files(),
+       .run_on_commands = show_config},
+      {.name = "completion",
+       .summary = "Print a script that completes commands, flags and values in a shell",
+       .fields = {},
+       .run = completion,
+       .files = completion_files()},
   };
 }
 

@@ -109,16 +109,22 @@ const ConfigField* FieldValues::find(std::string_view name) const {
   return nullptr;
 }
 
-Result<void> FieldValues::set(std::string_view name, std::string_view text) {
+Result<void> FieldValues::set(std::string_view name, std::string_view text,
+                              const FieldOrigin& origin) {
   const ConfigField* field = find(name);
   CHECK(field != nullptr, "a value for a field that does not exist");
-  if (!accepts(*field, text)) {
-    return fail(Code::kInvalidArgument, fmt::format("--{}", name), fmt::format("\"{}\"", text),
-                describe_range(*field));
-  }
+  std::string where = fmt::format("--{}", name);
+  if (origin.kind == OriginKind::kFile) where = fmt::format("{}: {}", origin.where, name);
+  if (origin.kind == OriginKind::kEnvironment) where = origin.where;
+  TRY(check_value(*field, text, std::move(where)));
   values_.find(name)->second = text;
-  given_[std::string(name)] = true;
+  origins_[std::string(name)] = origin;
   return {};
+}
+
+FieldOrigin FieldValues::origin(std::string_view name) const {
+  const auto found = origins_.find(name);
+  return found == origins_.end() ? FieldOrigin{OriginKind::kDefault, {}} : found->second;
 }
 
 const std::string& FieldValues::text(std::string_view name) const {
@@ -134,6 +140,27 @@ std::optional<int64_t> FieldValues::integer(std::string_view name) const {
 
 std::optional<double> FieldValues::number(std::string_view name) const {
   return parse_whole<double>(text(name));
+}
+
+Result<void> check_value(const ConfigField& field, std::string_view text, std::string where) {
+  if (accepts(field, text)) return {};
+  return fail(Code::kInvalidArgument, std::move(where), fmt::format("\"{}\"", text),
+              describe_range(field));
+}
+
+std::string variable_of(std::string_view name) {
+  std::string variable = "STRATA_";
+  for (const char c : name) {
+    const bool lower = c >= 'a' && c <= 'z';
+    variable += lower ? static_cast<char>(c - 'a' + 'A') : (c == '-' ? '_' : c);
+  }
+  return variable;
+}
+
+std::vector<std::string> choices_of(const ConfigField& field) {
+  std::vector<std::string> choices;
+  for (const std::string_view choice : split(field.choices, '|')) choices.emplace_back(choice);
+  return choices;
 }
 
 std::optional<int64_t> parse_size(std::string_view text) {

@@ -28,9 +28,18 @@ struct ConfigField {
   double max = 0;
   std::string_view choices = "";  // kChoice: "auto|f32|bf16"
   std::string_view help = "";     // one sentence, no full stop
+  bool secret = false;            // never shown
 };
 
 using FieldList = std::span<const ConfigField>;
+
+/// Who said what a field's value is; the later ones win.
+enum class OriginKind : uint8_t { kDefault, kFile, kEnvironment, kCommandLine };
+
+struct FieldOrigin {
+  OriginKind kind = OriginKind::kCommandLine;
+  std::string where = {};  // "serve.yaml:3", "STRATA_PORT"; empty for the other two
+};
 
 /// Values for the fields of some lists; every field has one from the start, its default.
 class FieldValues {
@@ -38,12 +47,19 @@ class FieldValues {
   /// The lists must outlive the values (they are tables).
   explicit FieldValues(std::vector<FieldList> lists);
 
-  /// kInvalidArgument naming the flag, the value and what is allowed. The name must exist: see
-  /// find().
-  Result<void> set(std::string_view name, std::string_view text);
+  /// In place of what was set before. kInvalidArgument naming the flag (or the file's line and key,
+  /// or the variable), the value and what is allowed. The name must exist: see find().
+  Result<void> set(std::string_view name, std::string_view text, const FieldOrigin& origin = {});
   const ConfigField* find(std::string_view name) const;
+  const std::vector<FieldList>& lists() const { return lists_; }
 
-  bool given(std::string_view name) const { return given_.contains(name); }
+  /// By whomever.
+  bool given(std::string_view name) const { return origins_.contains(name); }
+  /// On the command line, for this run alone.
+  bool typed(std::string_view name) const {
+    return given(name) && origin(name).kind == OriginKind::kCommandLine;
+  }
+  FieldOrigin origin(std::string_view name) const;
   bool is_on(std::string_view name) const { return text(name) == "true"; }
   const std::string& text(std::string_view name) const;
   /// nullopt where the value is a word ("auto"). A size is in bytes.
@@ -53,8 +69,17 @@ class FieldValues {
  private:
   std::vector<FieldList> lists_;
   std::map<std::string, std::string, std::less<>> values_;
-  std::map<std::string, bool, std::less<>> given_;
+  std::map<std::string, FieldOrigin, std::less<>> origins_;  // of those that were set
 };
+
+/// Whether set() would take the text; `where` names the value in the failure: "--port".
+Result<void> check_value(const ConfigField& field, std::string_view text, std::string where);
+
+/// The variable of the environment that sets a field: STRATA_MAX_NUM_SEQS for "max-num-seqs".
+std::string variable_of(std::string_view name);
+
+/// Values of a kChoice field.
+std::vector<std::string> choices_of(const ConfigField& field);
 
 /// Bytes of "8GiB", "8G" (the same), "8GB" (powers of ten), "1.5GiB" or "8589934592"; nullopt where
 /// it is no size, or beyond 2^62.

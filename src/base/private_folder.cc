@@ -38,4 +38,12 @@ Result<void> remove_file(const std::string& path) {
   return fail_errno(path, errno);
 }
 
+Result<void> make_link(const std::string& target, const std::string& path) {
+  const std::string fresh = path + ".link-being-made";
+  TRY(remove_file(fresh));
+  if (::symlink(target.c_str(), fresh.c_str()) != 0) return fail_errno(fresh, errno);
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno(path, errno);
+  return {};
+}
+
 }  // namespace strata

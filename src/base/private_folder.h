@@ -1,5 +1,5 @@
-// Folders that only this user may enter, and the end of files: what a program that keeps files of
-// its own needs beside Env, which knows no owners and removes nothing.
+// Folders that only this user may enter, links, and the end of files: what a program that keeps
+// files of its own needs beside Env, which knows no owners and removes nothing.
 #pragma once
 
 #include <string>
@@ -14,5 +14,8 @@ Result<void> make_private_folder(const std::string& path);
 
 /// What is not there is fine.
 Result<void> remove_file(const std::string& path);
+
+/// A symbolic link at `path`, in place of a link or file that is there; whole at any moment.
+Result<void> make_link(const std::string& target, const std::string& path);
 
 }  // namespace strata

@@ -6,30 +6,17 @@
 #include <algorithm>
 
 #include "checkpoint/file_kind.h"
+#include "checkpoint/hub_cache.h"
 #include "checkpoint/pack_file.h"
 
 namespace strata::checkpoint {
 namespace {
 
-constexpr size_t kMaxIdPartBytes = 96;
 constexpr uint64_t kMaxRefBytes = 256;
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
-}
-
-// One part of a hub id. "--" is the cache's own separator and cannot be in a name.
-bool is_id_part(std::string_view part) {
-  return !part.empty() && part.size() <= kMaxIdPartBytes && part.front() != '.' &&
-         part.front() != '-' && part.find("--") == std::string_view::npos &&
-         part.find("..") == std::string_view::npos && std::ranges::all_of(part, is_name_char);
-}
-
-bool is_hub_id(std::string_view model) {
-  const size_t slash = model.find('/');
-  return slash != std::string_view::npos && is_id_part(model.substr(0, slash)) &&
-         is_id_part(model.substr(slash + 1));
 }
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -52,19 +39,6 @@ std::string blobs_of(std::string_view folder) {
   return join_path(model, "blobs");
 }
 
-std::optional<std::string> non_empty_env(Env& env, const std::string& name) {
-  auto value = env.get_env(name);
-  if (!value || value->empty()) return std::nullopt;
-  return value;
-}
-
-// The hub's own tools expand "~" in these variables, so that settings files may hold it.
-std::string expand_home(Env& env, const std::string& path) {
-  if (path != "~" && !path.starts_with("~/")) return path;
-  return join_path(non_empty_env(env, "HOME").value_or(""),
-                   path.substr(std::min<size_t>(path.size(), 2)));
-}
-
 struct CachedModel {
   std::string id;
   std::string revision;  // as asked for
@@ -72,7 +46,7 @@ struct CachedModel {
 };
 
 std::string download_hint(const std::string& id, const std::string& revision) {
-  std::string hint = "download it with `huggingface-cli download " + id;
+  std::string hint = "download it with `strata pull " + id;
   if (revision != "main") hint += " --revision " + revision;
   return hint + "`";
 }
@@ -80,11 +54,6 @@ std::string download_hint(const std::string& id, const std::string& revision) {
 std::unexpected<Status> not_cached(const CachedModel& model, std::string problem) {
   return fail(Code::kNotFound, model.id + ": " + std::move(problem), {}, {},
               download_hint(model.id, model.revision));
-}
-
-bool is_commit(std::string_view text) {
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, is_hex);
 }
 
 // A branch or tag is a file that holds a commit; a commit is a snapshot's own name.
@@ -100,26 +69,6 @@ Result<std::string> commit_of(Env& env, const CachedModel& model) {
     return fail(Code::kInvalidData, ref, "\"" + commit + "\"", "a commit's hexadecimal number");
   }
   return commit;
-}
-
-Result<ModelSource> resolve_cached(Env& env, const std::string& id, const std::string& revision) {
-  const std::string hub = hub_cache_folder(env);
-  if (hub.empty()) {
-    return fail(Code::kNotFound, id + ": no such folder, and no Hugging Face cache to look in", {},
-                {}, "set HF_HUB_CACHE, HF_HOME or HOME");
-  }
-  std::string folder = "models--" + id;
-  folder.replace(folder.find('/'), 1, "--");
-  const CachedModel model{id, revision, join_path(hub, folder)};
-  if (!env.is_directory(model.folder)) {
-    return not_cached(model, "no such folder, and not in the local cache " + hub);
-  }
-  const std::string commit = TRY(commit_of(env, model));
-  const std::string snapshot = join_path(join_path(model.folder, "snapshots"), commit);
-  if (!env.is_directory(snapshot)) {
-    return not_cached(model, "snapshot " + commit + " is missing from the local cache");
-  }
-  return ModelSource{TRY(env.canonical_path(snapshot)), id, commit, false};
 }
 
 // A path that exists: a folder is what we want, a file is worth a specific answer.
@@ -175,18 +124,23 @@ bool is_safe_relative_name(const std::string& name) {
   return true;
 }
 
-std::string hub_cache_folder(Env& env) {
-  if (const auto cache = non_empty_env(env, "HF_HUB_CACHE")) return expand_home(env, *cache);
-  if (const auto home = non_empty_env(env, "HF_HOME")) {
-    return join_path(expand_home(env, *home), "hub");
+Result<ModelSource> resolve_cached_model(Env& env, const std::string& id,
+                                         const std::string& revision) {
+  const std::string hub = hub_cache_folder(env);
+  if (hub.empty()) {
+    return fail(Code::kNotFound, id + ": no such folder, and no Hugging Face cache to look in", {},
+                {}, "set HF_HUB_CACHE, HF_HOME or HOME");
   }
-  if (const auto cache = non_empty_env(env, "XDG_CACHE_HOME")) {
-    return join_path(expand_home(env, *cache), "huggingface/hub");
+  const CachedModel model{id, revision, cached_model_folder(hub, id)};
+  if (!env.is_directory(model.folder)) {
+    return not_cached(model, "no such folder, and not in the local cache " + hub);
   }
-  if (const auto home = non_empty_env(env, "HOME")) {
-    return join_path(*home, ".cache/huggingface/hub");
+  const std::string commit = TRY(commit_of(env, model));
+  const std::string snapshot = join_path(join_path(model.folder, "snapshots"), commit);
+  if (!env.is_directory(snapshot)) {
+    return not_cached(model, "snapshot " + commit + " is missing from the local cache");
   }
-  return {};
+  return ModelSource{TRY(env.canonical_path(snapshot)), id, commit, false};
 }
 
 Result<ModelSource> resolve_model(Env& env, const std::string& model, const std::string& revision) {
@@ -198,7 +152,8 @@ Result<ModelSource> resolve_model(Env& env, const std::string& model, const std:
   }
   if (env.exists(model)) return resolve_path(env, model, revision);
   if (model == kEmbeddedModel) return resolve_embedded(env, revision);
-  if (is_hub_id(model)) return resolve_cached(env, model, revision.empty() ? "main" : revision);
+  if (is_hub_id(model))
+    return resolve_cached_model(env, model, revision.empty() ? "main" : revision);
   return fail(Code::kNotFound, model + ": no such folder", {}, {},
               "give the folder of a Hugging Face model, or org/name from the local cache");
 }

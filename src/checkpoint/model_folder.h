@@ -31,9 +31,9 @@ inline constexpr std::string_view kEmbeddedModel = "pebble";
 Result<ModelSource> resolve_model(Env& env, const std::string& model,
                                   const std::string& revision = {});
 
-/// The hub cache's folder, from HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME or HOME in this order; empty
-/// where none is set.
-std::string hub_cache_folder(Env& env);
+/// The same for "org/name" and the cache alone; `revision` is not empty.
+Result<ModelSource> resolve_cached_model(Env& env, const std::string& id,
+                                         const std::string& revision);
 
 struct ChatTemplateSource {
   std::string name;    // "default", or the name of a further one ("tool_use", "rag")

@@ -8,6 +8,7 @@
 
 #include "base/fault_env.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/hub_cache.h"
 #include "checkpoint/test_folder.h"
 
 namespace strata::checkpoint {
@@ -114,13 +115,13 @@ TEST_F(ModelFolder, CachedModelByBranchTagAndCommit) {
 TEST_F(ModelFolder, MissingFromTheCacheSaysHowToGetIt) {
   const auto absent = resolve_model(env_, "org/name");
   EXPECT_TRUE(contains(failure(absent), "not in the local cache " + folder_.path()));
-  EXPECT_TRUE(contains(failure(absent), "`huggingface-cli download org/name`"));
+  EXPECT_TRUE(contains(failure(absent), "`strata pull org/name`"));
   EXPECT_EQ(absent.error().code, Code::kNotFound);
 
   put_cached("config.json", "{}");
   EXPECT_TRUE(contains(failure(resolve_model(env_, "org/name")), "revision \"main\""));
   EXPECT_TRUE(contains(failure(resolve_model(env_, "org/name", "v2")),
-                       "huggingface-cli download org/name --revision v2"));
+                       "strata pull org/name --revision v2"));
   put_ref("main", "fedcba98");
   EXPECT_TRUE(contains(failure(resolve_model(env_, "org/name")), "snapshot fedcba98 is missing"));
 }

@@ -283,14 +283,14 @@ TEST_F(ServeCli, EndsAtOnceAtTheSecondSignal) {
 TEST_F(ServeCli, AsksForKeysFromFilesAndTheEnvironment) {
   std::ofstream(file("keys")) << "from-file\n\nsecond\n";
   setenv("STRATA_API_KEY", "from-env", 1);
-  start_server({"--api-key", "from-flag", "--api-key-file", file("keys")});
+  start_server({"--api-key-file", file("keys")});
   unsetenv("STRATA_API_KEY");
   EXPECT_EQ(ask(get("/v1/models")).status, 401);
   EXPECT_EQ(ask(post(kText, text_body("a").dump())).status, 401);
   EXPECT_EQ(ask(post("/tokenize", text_body("a").dump())).status, 401);
   EXPECT_EQ(ask(get("/livez")).status, 200);
   EXPECT_EQ(ask(get("/readyz")).status, 200);
-  for (const char* key : {"from-file", "second", "from-env", "from-flag"}) {
+  for (const char* key : {"from-file", "second", "from-env"}) {
     EXPECT_EQ(ask(get("/v1/models", std::string("Authorization: Bearer ") + key + "\r\n")).status,
               200);
   }

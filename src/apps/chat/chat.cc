@@ -22,7 +22,8 @@ constexpr ConfigField kFields[] = {
              "then a name of its"},
     {.name = "api-key",
      .unit = "KEY",
-     .help = "with --url: the server's key, also from STRATA_API_KEY"},
+     .help = "with --url: the server's key; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "system", .unit = "TEXT", .help = "the system message"},
 };
 
@@ -32,16 +33,17 @@ Result<void> check_combination(const FieldValues& values) {
     return fail(Code::kInvalidArgument, fmt::format("--{} in a chat", name), {}, {},
                 "only text is shown");
   }
+  // What a file or the environment says for many commands does not contradict one of them.
   if (!values.given("url")) {
     for (const char* name : {"api-key", "cacert", "insecure"}) {
-      if (!values.given(name)) continue;
+      if (!values.typed(name)) continue;
       return fail(Code::kInvalidArgument, fmt::format("--{} without --url", name), {}, {},
                   "it is about a server");
     }
     return {};
   }
   for (const ConfigField& field : engine::engine_fields()) {
-    if (!values.given(field.name)) continue;
+    if (!values.typed(field.name)) continue;
     return fail(Code::kInvalidArgument, fmt::format("--{} with --url", field.name), {}, {},
                 "the server's own flags say how it computes");
   }
@@ -72,7 +74,7 @@ Result<void> chat_with_model(Session& session, const ChatArgs& args) {
 
 FieldList chat_fields() { return kFields; }
 
-Result<ChatArgs> make_chat_args(Env& env, const std::string& model, const FieldValues& values) {
+Result<ChatArgs> make_chat_args(const std::string& model, const FieldValues& values) {
   TRY(check_combination(values));
   ChatArgs args;
   args.sampling = TRY(frontend::sampling_values(values));

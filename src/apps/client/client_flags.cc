@@ -18,7 +18,7 @@ constexpr ConfigField kFields[] = {
 
 Result<void> check_combination(const FieldValues& values, const server::ApiUrl& url) {
   for (const ConfigField& field : kFields) {
-    if (!values.given(field.name) || url.tls) continue;
+    if (!values.typed(field.name) || url.tls) continue;
     return fail(Code::kInvalidArgument, fmt::format("--{} without https", field.name), {}, {},
                 "it is about the certificate of a server at https://HOST:PORT");
   }
@@ -34,8 +34,7 @@ Result<server::ApiClient::Config> make_client_config(Env& env, const FieldValues
   server::ApiClient::Config config;
   config.url = TRY(server::parse_api_url(values.text("url")));
   TRY(check_combination(values, config.url));
-  config.key =
-      values.given("api-key") ? values.text("api-key") : env.get_env("STRATA_API_KEY").value_or("");
+  config.key = values.text("api-key");
   if (!config.url.tls) return config;
   config.tls = TRY(server::TlsContext::for_client(
       env, {.authorities_file = values.text("cacert"), .verify = !values.is_on("insecure")}));

@@ -2,12 +2,8 @@
 #include "apps/convert/convert.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
-
-#include "apps/batch/progress.h"
+#include "apps/byte_progress.h"
 #include "base/log.h"
 #include "convert/convert.h"
 #include "engine/config.h"
@@ -21,9 +17,6 @@ namespace {
 
 using memory::format_bytes;
 
-constexpr int64_t kRedrawNs = 200'000'000;
-constexpr int64_t kLineNs = 10'000'000'000;
-
 constexpr ConfigField kFields[] = {
     {.name = "out", .unit = "FILE", .help = "the pack to write"},
     {.name = "overwrite",
@@ -33,51 +26,16 @@ constexpr ConfigField kFields[] = {
     engine::threads_field("threads that re-lay; auto is one per core that the process may use"),
 };
 
-// One line that is redrawn on a terminal, a line now and then elsewhere.
-class ConvertProgress {
- public:
-  explicit ConvertProgress(Env& env)
-      : env_(env), start_ns_(env.now_ns()), terminal_(::isatty(STDERR_FILENO) == 1) {}
-
-  void show(int64_t done, int64_t kept, int64_t total) {
-    if (kept == done) written_from_ns_ = env_.now_ns();  // an earlier run's are being checked
-    if (env_.now_ns() < next_ns_) return;
-    next_ns_ = env_.now_ns() + (terminal_ ? kRedrawNs : kLineNs);
-    const double rate = rate_of(done - kept);
-    const std::string left =
-        rate > 0 ? format_duration(static_cast<double>(total - done) / rate) : "?";
-    const std::string line = fmt::format("{} of {}, {:.2f} GB/s, {} left", format_bytes(done),
-                                         format_bytes(total), rate * 1e-9, left);
-    if (!terminal_) return log_info("{}", line);
-    fmt::print(stderr, "\r\x1b[K{}", line);
-    std::fflush(stderr);
-  }
-
-  void finish(const convert::ConvertReport& report, const std::string& out) const {
-    if (terminal_) fmt::print(stderr, "\r\x1b[K");
-    const std::string kept =
-        report.kept_bytes == 0
-            ? ""
-            : fmt::format(", {} of them from an earlier run", format_bytes(report.kept_bytes));
-    log_info("{}: {} in {} units{}; {:.1f} s, {:.2f} GB/s", out, format_bytes(report.file_bytes),
-             report.units, kept, seconds(start_ns_),
-             rate_of(report.file_bytes - report.kept_bytes) * 1e-9);
-  }
-
- private:
-  double seconds(int64_t from_ns) const {
-    return std::max(1e-9, static_cast<double>(env_.now_ns() - from_ns) * 1e-9);
-  }
-  double rate_of(int64_t bytes) const {
-    return static_cast<double>(bytes) / seconds(std::max(start_ns_, written_from_ns_));
-  }
-
-  Env& env_;
-  int64_t start_ns_;
-  int64_t written_from_ns_ = 0;
-  bool terminal_;
-  int64_t next_ns_ = 0;
-};
+void print_report(const ByteProgress& progress, const convert::ConvertReport& report,
+                  const std::string& out) {
+  progress.finish();
+  const std::string kept = report.kept_bytes == 0 ? ""
+                                                  : fmt::format(", {} of them from an earlier run",
+                                                                format_bytes(report.kept_bytes));
+  log_info("{}: {} in {} units{}; {:.1f} s, {:.2f} GB/s", out, format_bytes(report.file_bytes),
+           report.units, kept, progress.seconds(),
+           progress.rate_of(report.file_bytes - report.kept_bytes) * 1e-9);
+}
 
 Result<void> check_model(const engine::OpenedModel& opened) {
   if (opened.files().pack == nullptr) return {};
@@ -110,7 +68,7 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
   for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
   const auto documents = TRY(checkpoint::read_document_files(env, opened->source()));
   const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
-  ConvertProgress progress(env);
+  ByteProgress progress(env);
   const convert::ConvertOptions options{.out = args.out,
                                         .overwrite = args.overwrite,
                                         .threads = args.threads != 0 ? args.threads : machine.cores,
@@ -124,7 +82,7 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
     log_info("{}: already the pack of this model", args.out);
     return {};
   }
-  progress.finish(report, args.out);
+  print_report(progress, report, args.out);
   return {};
 }
 

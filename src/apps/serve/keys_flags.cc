@@ -27,7 +27,8 @@ constexpr ConfigField limit_field(const char* name, const char* unit, const char
 constexpr ConfigField kFields[] = {
     {.name = "api-key",
      .unit = "KEY[,KEY]",
-     .help = "keys that clients must send, also from STRATA_API_KEY; other users see flags"},
+     .help = "keys that clients must send; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "api-key-file",
      .unit = "FILE",
      .help = "more keys, one a line, each with limits of its own behind it: KEY rpm=60 tpm=100000 "
@@ -153,9 +154,6 @@ Result<server::ApiKeys> read_keys(Env& env, const FieldValues& values) {
   const server::KeyLimit limit = default_limit(values);
   server::ApiKeys keys;
   for (const std::string& key : split_list(values.text("api-key"), ',')) keys.add(key, limit);
-  for (const std::string& key : split_list(env.get_env("STRATA_API_KEY").value_or(""), ',')) {
-    keys.add(key, limit);
-  }
   const std::string& file = values.text("api-key-file");
   if (!file.empty()) TRY(read_file(env, file, limit, keys));
   return keys;

@@ -13,7 +13,6 @@ namespace {
 
 class KeysFlagsTest : public ::testing::Test {
  protected:
-  KeysFlagsTest() { env_.set_env("STRATA_API_KEY", std::nullopt); }
   ~KeysFlagsTest() override { std::remove(path_.c_str()); }
   Result<server::ApiKeys> read(const std::string& lines,
                                const std::vector<std::pair<std::string, std::string>>& flags = {}) {

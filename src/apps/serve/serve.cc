@@ -256,7 +256,7 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;
   args.shutdown_timeout = std::chrono::seconds(values.integer("shutdown-timeout").value_or(0));
   TRY(check_reach(args.http));
-  args.tls = TRY(make_tls_files(env, values));
+  args.tls = TRY(make_tls_files(values));
   if (args.tls) args.http.tls = TRY(server::TlsContext::for_server(env, *args.tls));
   return args;
 }

@@ -1,12 +1,13 @@
-// Names as uvicorn and vLLM have them; passwords are no flags, as others see a process's flags.
+// Names as uvicorn and vLLM have them.
 #include "apps/serve/tls_flags.h"
 
 #include <fmt/core.h>
 
+#include <string>
+#include <utility>
+
 namespace strata::apps {
 namespace {
-
-constexpr const char* kPassword = "STRATA_SSL_KEYFILE_PASSWORD";
 
 constexpr ConfigField kFields[] = {
     {.name = "ssl-certfile",
@@ -16,7 +17,11 @@ constexpr ConfigField kFields[] = {
     {.name = "ssl-keyfile", .unit = "FILE", .help = "the certificate's private key in PEM"},
     {.name = "ssl-keyfile-password-file",
      .unit = "FILE",
-     .help = "where the key is encrypted: its password, also from STRATA_SSL_KEYFILE_PASSWORD"},
+     .help = "where the key is encrypted: its password"},
+    {.name = "ssl-keyfile-password",
+     .unit = "TEXT",
+     .help = "the password itself; other users see flags, but not STRATA_SSL_KEYFILE_PASSWORD",
+     .secret = true},
     {.name = "ssl-ca-certs",
      .unit = "FILE",
      .help = "with --ssl-cert-reqs: who may sign certificates of clients, in PEM"},
@@ -37,7 +42,8 @@ Result<void> check_combination(const FieldValues& values) {
   if (values.given("ssl-certfile") && !values.given("ssl-keyfile")) {
     return lacks("ssl-certfile", "ssl-keyfile", "give the certificate's private key too");
   }
-  for (const char* name : {"ssl-keyfile", "ssl-keyfile-password-file", "ssl-ca-certs"}) {
+  for (const char* name :
+       {"ssl-keyfile", "ssl-keyfile-password-file", "ssl-keyfile-password", "ssl-ca-certs"}) {
     if (!values.given(name) || values.given("ssl-certfile")) continue;
     return lacks(name, "ssl-certfile", "give the certificate too");
   }
@@ -57,14 +63,16 @@ Result<void> check_combination(const FieldValues& values) {
 
 FieldList tls_fields() { return kFields; }
 
-Result<std::optional<server::ServerTls>> make_tls_files(Env& env, const FieldValues& values) {
+Result<std::optional<server::ServerTls>> make_tls_files(const FieldValues& values) {
   TRY(check_combination(values));
   if (!values.given("ssl-certfile")) return std::nullopt;
   const int clients = values.text("ssl-cert-reqs").front() - '0';
+  std::optional<std::string> password;
+  if (values.given("ssl-keyfile-password")) password = values.text("ssl-keyfile-password");
   return server::ServerTls{.certificate_file = values.text("ssl-certfile"),
                            .key_file = values.text("ssl-keyfile"),
                            .password_file = values.text("ssl-keyfile-password-file"),
-                           .password = env.get_env(kPassword),
+                           .password = std::move(password),
                            .client_authorities_file = values.text("ssl-ca-certs"),
                            .clients = static_cast<server::ClientCertificates>(clients)};
 }

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "base/config_fields.h"
-#include "base/env.h"
 #include "base/status.h"
 #include "server/tls/tls_context.h"
 
@@ -14,6 +13,6 @@ namespace strata::apps {
 FieldList tls_fields();
 /// Nothing without --ssl-certfile. kInvalidArgument where one of the two is missing, or a flag has
 /// nothing to be about.
-Result<std::optional<server::ServerTls>> make_tls_files(Env& env, const FieldValues& values);
+Result<std::optional<server::ServerTls>> make_tls_files(const FieldValues& values);
 
 }  // namespace strata::apps

@@ -24,7 +24,10 @@ constexpr ConfigField kFields[] = {
      .fallback = "http://127.0.0.1:8000",
      .unit = "URL",
      .help = "the server: http://HOST:PORT, https://HOST:PORT or unix:PATH"},
-    {.name = "api-key", .unit = "KEY", .help = "the server's key, also from STRATA_API_KEY"},
+    {.name = "api-key",
+     .unit = "KEY",
+     .help = "the server's key; other users see flags, but not STRATA_API_KEY",
+     .secret = true},
     {.name = "model", .unit = "NAME", .help = "the model to ask for; default: the first listed"},
     {.name = "endpoint",
      .kind = FieldKind::kChoice,
@@ -155,7 +158,7 @@ Result<void> write_report(Env& env, const BenchServeArgs& args, const Json& repo
 
 FieldList bench_serve_fields() { return kFields; }
 
-Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values) {
+Result<BenchServeArgs> make_bench_serve_args(const FieldValues& values) {
   TRY(check_combination(values));
   BenchServeArgs args;
   args.plan.requests = values.integer("requests").value_or(0);
