@@ -29,18 +29,18 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/completions", completions},
     {"POST", "/v1/responses", responses},
     {"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic},
-    {"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic},
-    {"POST", "/tokenize", tokenize},
-    {"POST", "/detokenize", detokenize},
+    {"POST", "/v1/messages/count_tokens", ask<message_tokens>, true, ErrorForm::kAnthropic},
+    {"POST", "/tokenize", ask<tokens_of>},
+    {"POST", "/detokenize", ask<text_of>},
     {"POST", "/v1/files", upload_file, true, ErrorForm::kOpenAi, BodyKind::kForm},
-    {"GET", "/v1/files", list_files},
-    {"GET", "/v1/files/{part}", show_file},
-    {"DELETE", "/v1/files/{part}", delete_file},
+    {"GET", "/v1/files", ask<all_files>},
+    {"GET", "/v1/files/{part}", ask<one_file>},
+    {"DELETE", "/v1/files/{part}", ask<deleted_file>},
     {"GET", "/v1/files/{part}/content", show_file_content},
-    {"POST", "/v1/batches", create_batch},
-    {"GET", "/v1/batches", list_batches},
-    {"GET", "/v1/batches/{part}", show_batch},
-    {"POST", "/v1/batches/{part}/cancel", cancel_batch},
+    {"POST", "/v1/batches", ask<created_batch>},
+    {"GET", "/v1/batches", ask<all_batches>},
+    {"GET", "/v1/batches/{part}", ask<one_batch>},
+    {"POST", "/v1/batches/{part}/cancel", ask<cancelled_batch>},
 };
 
 // As far as a header can hold them.
@@ -88,7 +88,8 @@ Result<Json> read_json(Exchange& exchange) {
 }
 
 void list_ignored(const std::vector<std::string>& names, Exchange& exchange) {
-  if (!names.empty()) exchange.add_field({"x-strata-ignored-fields", listed(names)});
+  std::string text = listed(names);
+  if (!text.empty()) exchange.add_field({"x-strata-ignored-fields", std::move(text)});
 }
 
 }  // namespace strata::server
