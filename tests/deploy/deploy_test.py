@@ -85,6 +85,7 @@ class Image(unittest.TestCase):
     def test_its_health_check_tells_a_server_from_none(self):
         command = json.loads(re.search(r"^HEALTHCHECK .*\\\n  CMD (.*)$", self.text, re.M)[1])
         server = Server()
+        self.addCleanup(server.process.kill)
         port = server.url.rsplit(":", 1)[1]
         command = [word.replace(fallback("port"), port) for word in command]
 
