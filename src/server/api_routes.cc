@@ -38,18 +38,19 @@ constexpr Route kRoutes[] = {
     answers({"POST", "/v1/completions", completions}),
     answers({"POST", "/v1/responses", responses}),
     answers({"POST", "/v1/messages", messages, true, ErrorForm::kAnthropic}),
-    counted({"POST", "/v1/messages/count_tokens", count_tokens, true, ErrorForm::kAnthropic}),
-    counted({"POST", "/tokenize", tokenize}),
-    counted({"POST", "/detokenize", detokenize}),
+    counted(
+        {"POST", "/v1/messages/count_tokens", ask<message_tokens>, true, ErrorForm::kAnthropic}),
+    counted({"POST", "/tokenize", ask<tokens_of>}),
+    counted({"POST", "/detokenize", ask<text_of>}),
     {"POST", "/v1/files", upload_file, true, ErrorForm::kOpenAi, BodyKind::kForm},
-    {"GET", "/v1/files", list_files},
-    {"GET", "/v1/files/{part}", show_file},
-    {"DELETE", "/v1/files/{part}", delete_file},
+    {"GET", "/v1/files", ask<all_files>},
+    {"GET", "/v1/files/{part}", ask<one_file>},
+    {"DELETE", "/v1/files/{part}", ask<deleted_file>},
     {"GET", "/v1/files/{part}/content", show_file_content},
-    counted({"POST", "/v1/batches", create_batch}),
-    {"GET", "/v1/batches", list_batches},
-    {"GET", "/v1/batches/{part}", show_batch},
-    {"POST", "/v1/batches/{part}/cancel", cancel_batch},
+    counted({"POST", "/v1/batches", ask<created_batch>}),
+    {"GET", "/v1/batches", ask<all_batches>},
+    {"GET", "/v1/batches/{part}", ask<one_batch>},
+    {"POST", "/v1/batches/{part}/cancel", ask<cancelled_batch>},
 };
 
 // As far as a header can hold them.
@@ -97,7 +98,8 @@ Result<Json> read_json(Exchange& exchange) {
 }
 
 void list_ignored(const std::vector<std::string>& names, Exchange& exchange) {
-  if (!names.empty()) exchange.add_field({"x-strata-ignored-fields", listed(names)});
+  std::string text = listed(names);
+  if (!text.empty()) exchange.add_field({"x-strata-ignored-fields", std::move(text)});
 }
 
 }  // namespace strata::server

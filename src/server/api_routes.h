@@ -28,18 +28,38 @@ asio::awaitable<void> chat_completions(Service& service, Exchange& exchange);
 asio::awaitable<void> completions(Service& service, Exchange& exchange);
 asio::awaitable<void> messages(Service& service, Exchange& exchange);
 asio::awaitable<void> responses(Service& service, Exchange& exchange);
-asio::awaitable<void> count_tokens(Service& service, Exchange& exchange);
-asio::awaitable<void> tokenize(Service& service, Exchange& exchange);
-asio::awaitable<void> detokenize(Service& service, Exchange& exchange);
 asio::awaitable<void> upload_file(Service& service, Exchange& exchange);
-asio::awaitable<void> list_files(Service& service, Exchange& exchange);
-asio::awaitable<void> show_file(Service& service, Exchange& exchange);
 asio::awaitable<void> show_file_content(Service& service, Exchange& exchange);
-asio::awaitable<void> delete_file(Service& service, Exchange& exchange);
-asio::awaitable<void> create_batch(Service& service, Exchange& exchange);
-asio::awaitable<void> list_batches(Service& service, Exchange& exchange);
-asio::awaitable<void> show_batch(Service& service, Exchange& exchange);
-asio::awaitable<void> cancel_batch(Service& service, Exchange& exchange);
+
+// Questions that one object of JSON answers, by file: to the model on the thread that asks, or to
+// the files on the disk's.
+Result<Json> tokens_of(Exchange& exchange, const Served& served);
+Result<Json> text_of(Exchange& exchange, const Served& served);
+Result<Json> message_tokens(Exchange& exchange, const Served& served);
+Result<Json> all_files(FilesService& files, Exchange& exchange);
+Result<Json> one_file(FilesService& files, Exchange& exchange);
+Result<Json> deleted_file(FilesService& files, Exchange& exchange);
+Result<Json> created_batch(FilesService& files, Exchange& exchange);
+Result<Json> all_batches(FilesService& files, Exchange& exchange);
+Result<Json> one_batch(FilesService& files, Exchange& exchange);
+Result<Json> cancelled_batch(FilesService& files, Exchange& exchange);
+
+using ModelQuestion = Result<Json> (*)(Exchange& exchange, const Served& served);
+using FilesQuestion = Result<Json> (*)(FilesService& files, Exchange& exchange);
+asio::awaitable<void> answer_from_model(Service& service, Exchange& exchange,
+                                        ModelQuestion question);
+asio::awaitable<void> answer_from_files(Service& service, Exchange& exchange,
+                                        FilesQuestion question);
+
+/// The handler of such a question: a status that it fails with becomes an error's answer.
+template <ModelQuestion question>
+asio::awaitable<void> ask(Service& service, Exchange& exchange) {
+  return answer_from_model(service, exchange, question);
+}
+template <FilesQuestion question>
+asio::awaitable<void> ask(Service& service, Exchange& exchange) {
+  return answer_from_files(service, exchange, question);
+}
 
 // What they have in common.
 Reply json_reply(const Json& body, int status = 200);

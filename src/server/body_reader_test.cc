@@ -8,9 +8,8 @@
 #include <atomic>
 
 #include "base/json.h"
+#include "server/client/test_server.h"
 #include "server/exchange.h"
-#include "server/http_server.h"
-#include "server/test_client.h"
 
 namespace strata::server {
 namespace {
@@ -67,31 +66,17 @@ constexpr Route kRoutes[] = {
     {"GET", "/things/{part}/more", refuse},
 };
 
-class BodyReaderTest : public ::testing::Test {
+class BodyReaderTest : public testing::RoutesTest<TestService> {
  protected:
-  void SetUp() override { start({.upload_bytes = 4 << 20}); }
-  void start(HttpLimits limits) {
+  BodyReaderTest() : RoutesTest(kRoutes) {}
+  void SetUp() override { start_with({.upload_bytes = 4 << 20}); }
+  void start_with(HttpLimits limits) {
     HttpConfig config;
-    config.port = 0;
     config.limits = limits;
     config.allowed_origins = {"https://friend.example"};
-    auto made = HttpServer::start(std::move(config), kRoutes, service_);
-    ASSERT_TRUE(made) << made.error().message();
-    server_ = std::move(*made);
-  }
-  int port() const {
-    const std::string& url = server_->url();
-    return std::atoi(url.substr(url.rfind(':') + 1).c_str());
-  }
-  Answer ask(const std::string& text) const {
-    Client client(port());
-    client.send(text);
-    return client.read();
+    start(std::move(config));
   }
   void expect_canary() const { EXPECT_EQ(ask(get("/things/a")).body, "a"); }
-
-  TestService service_;
-  std::unique_ptr<HttpServer> server_;
 };
 
 std::string head(const std::string& fields, const std::string& path = "/form") {
@@ -154,7 +139,7 @@ TEST_F(BodyReaderTest, AnAnswerBeforeTheEndOfABodyEndsTheConnection) {
 }
 
 TEST_F(BodyReaderTest, ABodyThatStopsIsGivenUp) {
-  start({.upload_bytes = 4 << 20, .body_timeout = 30ms});
+  start_with({.upload_bytes = 4 << 20, .body_timeout = 30ms});
   Client client(port());
   client.send(head(of_length(100)) + "half");
   EXPECT_EQ(client.read().status, 408);
@@ -162,7 +147,7 @@ TEST_F(BodyReaderTest, ABodyThatStopsIsGivenUp) {
 }
 
 TEST_F(BodyReaderTest, WaitsForRoomForPieces) {
-  start({.upload_bytes = 4 << 20, .all_bodies_bytes = 1000});
+  start_with({.upload_bytes = 4 << 20, .all_bodies_bytes = 1000});
   EXPECT_EQ(ask(head(of_length(4)) + "body").status, 503);
   expect_canary();
 }

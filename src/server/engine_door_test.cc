@@ -8,13 +8,14 @@
 #include <thread>
 
 #include "engine/test_running.h"
+#include "server/test_door.h"
 
 namespace strata::server {
 namespace {
 
 using namespace std::chrono_literals;
 using engine::testing::prompt;
-using engine::testing::Running;
+using testing::Asked;
 
 frontend::ApiRequest asked(uint32_t seed, int64_t max_tokens, bool stream) {
   frontend::ApiRequest request{.kind = frontend::ApiKind::kCompletion,
@@ -26,48 +27,9 @@ frontend::ApiRequest asked(uint32_t seed, int64_t max_tokens, bool stream) {
   return request;
 }
 
-// A generation, and what a thread that waits for it has heard.
-class Asked {
- public:
-  explicit Asked(frontend::ApiRequest request)
-      : generation(std::make_shared<Generation>(std::move(request), [this] {
-          news_++;
-          news_.notify_all();
-        })) {}
-
-  void wait() {
-    while (!done) {
-      const int seen = news_;
-      Generation::News news = generation->take();
-      for (const auto& piece : news.pieces) {
-        if (piece.token) ids.push_back(*piece.token);
-      }
-      done = news.done;
-      error = news.error;
-      if (!done) news_.wait(seen);
-    }
-  }
-
-  std::shared_ptr<Generation> generation;
-  std::vector<int32_t> ids;
-  bool done = false;
-  std::optional<Status> error;
-
- private:
-  std::atomic<int> news_ = 0;
-};
-
-class EngineDoorTest : public ::testing::Test {
+class EngineDoorTest : public testing::DoorTest {
  protected:
-  explicit EngineDoorTest(const engine::EngineConfig& config = {.threads = 1})
-      : running_(config), door_(real_env(), running_.engine(), model_) {}
-  ~EngineDoorTest() override {
-    door_.close(0ms);
-    if (loop_.joinable()) loop_.join();
-  }
-  void run() {
-    loop_ = std::thread([this] { door_.run(); });
-  }
+  explicit EngineDoorTest(const engine::EngineConfig& config = {.threads = 1}) : DoorTest(config) {}
   engine::EngineStats stats() {
     std::atomic<bool> answered = false;
     engine::EngineStats made;
@@ -79,18 +41,6 @@ class EngineDoorTest : public ::testing::Test {
     answered.wait(false);
     return made;
   }
-
-  frontend::TextCodec codec_;
-  model::GenerationDefaults defaults_;
-  Json no_fields_ = Json::object();
-  frontend::ServedModel model_{.codec = &codec_,
-                               .defaults = &defaults_,
-                               .field_defaults = &no_fields_,
-                               .name = "m",
-                               .max_model_len = 256};
-  Running running_;
-  EngineDoor door_;
-  std::thread loop_;
 };
 
 class SmallDoorTest : public EngineDoorTest {

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "base/json.h"
+#include "server/client/test_server.h"
 #include "server/exchange.h"
-#include "server/test_client.h"
 
 namespace strata::server {
 namespace {
@@ -96,29 +96,14 @@ constexpr Route kRoutes[] = {
     {"GET", "/models/{id}", hello},
 };
 
-class HttpServerTest : public ::testing::Test {
+class HttpServerTest : public testing::RoutesTest<TestService> {
  protected:
+  HttpServerTest() : RoutesTest(kRoutes) {}
   void SetUp() override { start({}); }
-  void start(HttpConfig config) {
-    server_.reset();
-    if (config.uds.empty()) config.port = 0;
-    auto made = HttpServer::start(std::move(config), kRoutes, service_);
-    ASSERT_TRUE(made) << made.error().message();
-    server_ = std::move(*made);
-  }
   void start_with(HttpLimits limits) {
     HttpConfig config;
     config.limits = limits;
     start(std::move(config));
-  }
-  int port() const {
-    const std::string& url = server_->url();
-    return std::atoi(url.substr(url.rfind(':') + 1).c_str());
-  }
-  Answer ask(const std::string& text) const {
-    Client client(port());
-    client.send(text);
-    return client.read();
   }
   int status(const std::string& text) const { return ask(text).status; }
   void expect_canary() const { EXPECT_EQ(status(get("/hello")), 200); }
@@ -126,9 +111,6 @@ class HttpServerTest : public ::testing::Test {
   static void wait_until(Condition condition) {
     while (!condition()) std::this_thread::yield();
   }
-
-  TestService service_;
-  std::unique_ptr<HttpServer> server_;
 };
 
 std::string code_of(const Answer& answer) {

@@ -16,6 +16,8 @@ Result<std::vector<int32_t>> ids_of(const Json& body, const frontend::ServedMode
   return TRY(frontend::read_chat_body(body, codec, model.dialog)).ids;
 }
 
+}  // namespace
+
 Result<Json> tokens_of(Exchange& exchange, const Served& served) {
   const Json body = TRY(read_json(exchange));
   const std::vector<int32_t> ids = TRY(ids_of(body, served.model));
@@ -43,9 +45,8 @@ Result<Json> message_tokens(Exchange& exchange, const Served& served) {
   return Json{{"input_tokens", request->prompts.front().size()}};
 }
 
-using Question = Result<Json> (*)(Exchange& exchange, const Served& served);
-
-asio::awaitable<void> answer(Service& service, Exchange& exchange, Question question) {
+asio::awaitable<void> answer_from_model(Service& service, Exchange& exchange,
+                                        ModelQuestion question) {
   const auto& api = static_cast<const ApiService&>(service);
   const Served* served = api.served();
   Reply reply;
@@ -57,20 +58,6 @@ asio::awaitable<void> answer(Service& service, Exchange& exchange, Question ques
     reply = status_reply(body.error(), exchange.error_form());
   }
   co_await exchange.reply(std::move(reply));
-}
-
-}  // namespace
-
-asio::awaitable<void> tokenize(Service& service, Exchange& exchange) {
-  co_await answer(service, exchange, tokens_of);
-}
-
-asio::awaitable<void> count_tokens(Service& service, Exchange& exchange) {
-  co_await answer(service, exchange, message_tokens);
-}
-
-asio::awaitable<void> detokenize(Service& service, Exchange& exchange) {
-  co_await answer(service, exchange, text_of);
 }
 
 }  // namespace strata::server

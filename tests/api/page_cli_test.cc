@@ -90,7 +90,11 @@ TEST_F(PageCli, KeysGuardWhatThePageShowsAndNotThePage) {
 
 TEST_F(PageCli, OtherMethodsAreRefused) {
   start_server();
-  EXPECT_EQ(fetch("DELETE").status, 405);
+  for (const char* method : {"DELETE", "PUT", "PATCH", "POST"}) {
+    const Answer answer = fetch(method, "Content-Type: application/json\r\nContent-Length: 0\r\n");
+    EXPECT_EQ(answer.status, 405) << method;
+    EXPECT_EQ(field(answer, "Allow"), "GET, HEAD, OPTIONS") << method;
+  }
 }
 
 }  // namespace

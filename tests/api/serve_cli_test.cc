@@ -1,6 +1,10 @@
 // `strata serve` as clients meet it: over real sockets, against the real program. What a request
 // asks must come out as `strata batch` answers it, whatever happens to other clients.
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <algorithm>
+#include <array>
 
 #include "api/serve_fixture.h"
 
@@ -278,6 +282,40 @@ TEST_F(ServeCli, EndsAtOnceAtTheSecondSignal) {
   kill(child_, SIGTERM);
   EXPECT_EQ(idle.read_all(), "");  // it is draining
   EXPECT_EQ(stop(SIGTERM), 128 + SIGTERM);
+}
+
+// A socket in the place of systemd's, and what came to it.
+class Manager {
+ public:
+  explicit Manager(const std::string& path) : socket_(socket(AF_UNIX, SOCK_DGRAM, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  }
+  ~Manager() {
+    unsetenv("NOTIFY_SOCKET");
+    close(socket_);
+  }
+  std::string heard() const {
+    std::array<char, 256> text = {};
+    const ssize_t got = recv(socket_, text.data(), text.size(), MSG_DONTWAIT);
+    return got < 0 ? "nothing" : std::string(text.data(), static_cast<size_t>(got));
+  }
+
+ private:
+  int socket_;
+};
+
+TEST_F(ServeCli, TheServiceManagerHearsOfItsStartAndItsEnd) {
+  const Manager manager(file("manager"));
+  start_server();
+  answer(kText, text_body("a", {{"max_tokens", 1}}));
+  EXPECT_EQ(manager.heard(), "READY=1");
+  EXPECT_EQ(manager.heard(), "nothing");
+  EXPECT_EQ(stop(), 0);
+  EXPECT_EQ(manager.heard(), "STOPPING=1");
 }
 
 TEST_F(ServeCli, AsksForKeysFromFilesAndTheEnvironment) {

@@ -1,61 +1,24 @@
 """A real server, a real browser, and what every test of the page holds to.
 
-The server is build/release/strata with pebble (STRATA_BINARY_DIR names another build), the browser
-Debian's chromium, driven by Playwright. Whatever a test does, the page asks nobody but its server,
-and nothing fails in its script or against its content policy.
+The server is tests/served.py's, the browser Debian's chromium, driven by Playwright. Whatever a
+test does, the page asks nobody but its server, and nothing fails in its script or against its
+content policy.
 """
 
 import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import unittest
-import urllib.request
 
 from playwright.sync_api import sync_playwright
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("STRATA_BINARY_DIR") or ROOT / "build/release") / "strata"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from served import BINARY, Server
+
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-
-
-class Server:
-    """`strata serve` with pebble on a free port, until stop()."""
-
-    def __init__(self, *flags):
-        command = [BINARY, "serve", ROOT / "models/pebble", "--port", "0", "--threads", "1"]
-        command += ["--served-model-name", "pebble", "--kv-blocks", "600", *flags]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        self.url = ""
-        for line in self.process.stderr:
-            if line.startswith("ready: "):
-                self.url = line.split()[1]
-            if line.startswith("try: "):
-                break
-        if not self.url:
-            raise AssertionError("the server did not start")
-
-    def ask(self, path, body=None):
-        """The answer's text: a GET, or a POST of JSON."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, headers={"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.read().decode()
-
-    def metric(self, name):
-        """The sum of a metric's samples."""
-        lines = [line for line in self.ask("/metrics").splitlines() if line.startswith(name + "{")]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.stderr.read()
-        self.process.wait(timeout=30)
-        self.process.stderr.close()
 
 
 def chunks(*deltas, finish="stop"):

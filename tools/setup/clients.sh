@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154  # reports is tests.sh's
-# What ./run clients does: programs that are not ours against the real server. Node and Playwright
-# come from PyPI into build/web, the browser from Debian; ./run test needs none of them.
+# What ./run clients does: programs that are not ours against the real server. Node, Playwright and
+# Go come from PyPI into build/web and build/clients, the API's clients from their registries, the
+# browser from Debian; ./run test needs none of them.
 
 # counted NAME COMMAND...: runs a program that ends as Python's unittest does and records its cases
 counted() {
@@ -18,7 +19,7 @@ counted() {
 }
 
 test_clients() {
-  steps 5
+  steps 7
   need build clients
   begin_reports
   step 'building build/release/strata'
@@ -31,6 +32,13 @@ test_clients() {
   step 'testing the page in a browser'
   for name in chat look server; do
     counted "page-$name" build/web/venv/bin/python "tests/web/${name}_test.py"
+  done
+  step "installing the API's clients into build/clients"
+  python3 tests/clients/packages.py || die 69 "the API's clients could not be installed" \
+    'read the error above; requirements.txt, node/ and go/ in tests/clients say what they are'
+  step "testing the API with its clients (openai-go's first build takes minutes)"
+  for name in openai_python openai_node openai_go anthropic lm_eval; do
+    counted "client-$name" build/clients/venv/bin/python "tests/clients/${name}_test.py"
   done
   finish
 }

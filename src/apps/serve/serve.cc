@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <csignal>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "apps/serve/keys_flags.h"
+#include "apps/serve/service_manager.h"
 #include "apps/serve/tls_flags.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -136,6 +138,7 @@ class Serving {
     }
     TRY(load());
     print_greeting(args_, server_->url());
+    tell(kServiceReady);
     door_->run();
     if (files_) files_->runner().stop();
     log_info("ending");
@@ -203,12 +206,18 @@ class Serving {
     return {};
   }
 
+  void tell(std::string_view state) {
+    const auto told = tell_service_manager(env_, state);
+    if (!told) log_warning("{}", told.error().message());
+  }
+
   // On a thread of the server's.
   void on_signal() {
     if (api_.served() == nullptr) {  // loading: there is nothing to end well
       std::raise(SIGTERM);
       return;
     }
+    tell(kServiceStopping);
     api_.drain();
     server_->drain();
     if (files_) files_->runner().request_stop();

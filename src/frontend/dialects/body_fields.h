@@ -43,7 +43,16 @@ struct SortedBody {
   std::vector<std::string> ignored = {};
 };
 
-/// Refuses what check_only() refuses.
+/// `fields`: an API's own; those that every API has by the chat's names (model, sampling, ...) pass
+/// without standing there. Refuses what check_only() refuses.
 Result<SortedBody> sort_body(const Json& body, std::span<const BodyField> fields);
+
+/// Turns the chat template's thoughts on or off, unless the client's own chat_template_kwargs do;
+/// kInvalidData where these are no object.
+Result<void> set_thinking(const Json& body, bool thinks, SortedBody& made);
+
+/// That `ignored`, a name which the template does not know, is set_thinking()'s and not the
+/// client's.
+bool is_set_thinking(const Json& body, std::string_view ignored);
 
 }  // namespace strata::frontend

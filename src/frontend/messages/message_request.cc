@@ -13,8 +13,6 @@ namespace strata::frontend {
 namespace {
 
 constexpr int64_t kMostTokens = 1 << 24;
-constexpr const char* kVariables = "chat_template_kwargs";
-constexpr const char* kThinks = "enable_thinking";
 
 constexpr BodyField kFields[] = {
     {"messages"},
@@ -26,21 +24,6 @@ constexpr BodyField kFields[] = {
     {"thinking"},
     {"output_config"},
     {"context_management"},
-    {"model", kAnyBody, Use::kPass},
-    {"stream", kAnyBody, Use::kPass},
-    {"temperature", kAnyBody, Use::kPass},
-    {"top_p", kAnyBody, Use::kPass},
-    {"top_k", kAnyBody, Use::kPass},
-    {"min_p", kAnyBody, Use::kPass},
-    {"seed", kAnyBody, Use::kPass},
-    {"ignore_eos", kAnyBody, Use::kPass},
-    {"min_tokens", kAnyBody, Use::kPass},
-    {"repetition_penalty", kAnyBody, Use::kPass},
-    {"presence_penalty", kAnyBody, Use::kPass},
-    {"frequency_penalty", kAnyBody, Use::kPass},
-    {"cache_salt", kAnyBody, Use::kPass},
-    {"priority", kAnyBody, Use::kPass},
-    {kVariables, kAnyBody, Use::kPass},
     {"metadata", kAnyBody, Use::kInform},
     {"service_tier", kAnyBody, Use::kInform},
     {"cache_control", kAnyBody, Use::kInform},
@@ -67,10 +50,7 @@ Result<void> read_thinking(const Json& body, SortedBody& made) {
   for (const char* name : {"budget_tokens", "display"}) {
     if (thinking->contains(name)) made.ignored.push_back(std::string("thinking.") + name);
   }
-  TRY(optional_object(body, kVariables));
-  Json& variables = made.chat[kVariables];
-  if (!variables.contains(kThinks)) variables[kThinks] = type != "disabled";
-  return {};
+  return set_thinking(body, type != "disabled", made);
 }
 
 Result<void> read_output_config(const Json& body, SortedBody& made) {
@@ -121,9 +101,8 @@ Result<ApiRequest> read(const Json& body, const ServedModel& model, bool answers
   TRY(check_context_management(body));
   TRY(read_stops(body, sorted.chat));
   ApiRequest request = TRY(read_api_request(ApiKind::kChat, sorted.chat, model));
-  const bool given = find_member(body, kVariables) != nullptr;
   for (std::string& name : request.ignored) {
-    const bool thinks = !given && name.ends_with(kThinks);
+    const bool thinks = is_set_thinking(body, name);
     sorted.ignored.push_back(thinks ? "thinking" : std::move(name));
   }
   request.ignored = std::move(sorted.ignored);

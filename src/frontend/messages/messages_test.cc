@@ -5,49 +5,23 @@
 
 #include <algorithm>
 
+#include "frontend/dialects/test_dialect.h"
 #include "frontend/messages/message_error.h"
 #include "frontend/messages/message_request.h"
 #include "frontend/messages/message_response.h"
 #include "frontend/messages/message_stream.h"
-#include "text/test_support.h"
 
 namespace strata::frontend {
 namespace {
 
-constexpr const char* kTemplate =
-    "{% if tools %}T{{ tools | tojson }}{% endif %}{% for m in messages %}[{{ m.role }}]"
-    "{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}{{ m.content }}"
-    "{% for c in m.tool_calls or [] %}!{{ c.function.name }}{{ c.function.arguments | tojson }}"
-    "{% endfor %}{% endfor %}"
-    "{% if enable_thinking is defined and not enable_thinking %}-{% endif %}";
+using testing::codec;
+using testing::codec_of;
+using testing::hermes;
 
-TextCodec codec_of(const char* chat_template) {
-  checkpoint::ModelDocuments documents;
-  documents.tokenizer = text::byte_level_json();
-  documents.chat_templates = {{.name = "default", .text = chat_template, .origin = "test"}};
-  return TextCodec::create(documents, 320).value();
-}
-
-const TextCodec& codec() {
-  static const TextCodec kMade = codec_of(kTemplate);
-  return kMade;
-}
-
-const ToolFormat* row(std::string_view name) {
-  return &*std::ranges::find(tool_formats(), name, &ToolFormat::name);
-}
-
-class Messages : public testing::Test {
+class Messages : public testing::DialectTest {
  protected:
   Result<ApiRequest> read(const std::string& text, const TextCodec& by = codec()) const {
-    const ServedModel model{.codec = &by,
-                            .defaults = &defaults_,
-                            .field_defaults = &fields_,
-                            .name = "m",
-                            .max_model_len = 4000,
-                            .streams = true,
-                            .dialog = {.tools = row("hermes")}};
-    return read_message_request(Json::parse(text), model);
+    return read_message_request(Json::parse(text), served(by));
   }
   ApiRequest asked(const std::string& more) const {
     return read(R"({"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}])" + more + "}")
@@ -61,9 +35,6 @@ class Messages : public testing::Test {
     EXPECT_FALSE(request) << members;
     return request ? "" : in_message_words(request.error()).message();
   }
-
-  model::GenerationDefaults defaults_;
-  Json fields_ = Json::object();
 };
 
 TEST_F(Messages, BlocksBecomeTheChatTheyAmountTo) {
@@ -117,7 +88,7 @@ constexpr const char* kTools = R"(, "tools": [{"name": "f", "description": "d", 
 
 TEST_F(Messages, ToolsAndTheirChoiceAreAChats) {
   const ApiRequest offered = asked(kTools);
-  EXPECT_EQ(offered.format.tools, row("hermes"));
+  EXPECT_EQ(offered.format.tools, hermes());
   EXPECT_TRUE(offered.format.parallel_calls);
   EXPECT_FALSE(offered.ask.params.grammar);
   const std::string shown = codec().decode(offered.prompts[0]).value();
@@ -258,19 +229,13 @@ void hear(const Json& data, Heard& heard, std::string& input) {
   }
 }
 
-Heard put_together(std::string stream) {
+Heard put_together(const std::string& stream) {
   Heard heard;
   std::string input;
-  for (size_t end = stream.find("\n\n"); end != std::string::npos; end = stream.find("\n\n")) {
-    const std::string event = stream.substr(0, end);
-    stream.erase(0, end + 2);
-    const size_t line = event.find("\ndata: ");
-    const Json data = Json::parse(event.substr(line + 7));
-    EXPECT_EQ(event.substr(0, line), "event: " + data["type"].get<std::string>());
+  for (const Json& data : testing::events_of(stream)) {
     heard.names.push_back(data["type"]);
     hear(data, heard, input);
   }
-  EXPECT_EQ(stream, "");
   return heard;
 }
 
@@ -279,12 +244,7 @@ const ResponseHead kHead = {.id = "msg_1", .model = "m", .created_s = 1};
 Heard streamed(const ApiRequest& request, const std::string& text, size_t cut,
                const StreamPiece& last) {
   MessageStream writer(request, kHead, codec());
-  std::string events = writer.start().value();
-  for (size_t at = 0; at < text.size(); at += cut) {
-    events += writer.piece({.token = 65, .text = text.substr(at, cut)}).value();
-  }
-  events += writer.piece(last).value();
-  return put_together(events + writer.end());
+  return put_together(testing::written(writer, text, cut, last));
 }
 
 // Ids of calls are random.
@@ -307,7 +267,7 @@ Json whole(const ApiRequest& request, const std::string& text, size_t tokens,
 
 ApiRequest with_everything() {
   ApiRequest request{.prompts = {{1, 2, 3}}};
-  request.format = {.reasoning = &reasoning_formats().front(), .tools = row("hermes")};
+  request.format = {.reasoning = &reasoning_formats().front(), .tools = hermes()};
   return request;
 }
 

@@ -13,9 +13,6 @@
 namespace strata::frontend {
 namespace {
 
-constexpr const char* kVariables = "chat_template_kwargs";
-constexpr const char* kThinks = "enable_thinking";
-
 constexpr BodyField kFields[] = {
     {"input"},
     {"instructions"},
@@ -26,21 +23,6 @@ constexpr BodyField kFields[] = {
     {"reasoning"},
     {"include"},
     {"parallel_tool_calls", kAnyBody, Use::kPass},
-    {"model", kAnyBody, Use::kPass},
-    {"stream", kAnyBody, Use::kPass},
-    {"temperature", kAnyBody, Use::kPass},
-    {"top_p", kAnyBody, Use::kPass},
-    {"top_k", kAnyBody, Use::kPass},
-    {"min_p", kAnyBody, Use::kPass},
-    {"seed", kAnyBody, Use::kPass},
-    {"ignore_eos", kAnyBody, Use::kPass},
-    {"min_tokens", kAnyBody, Use::kPass},
-    {"repetition_penalty", kAnyBody, Use::kPass},
-    {"presence_penalty", kAnyBody, Use::kPass},
-    {"frequency_penalty", kAnyBody, Use::kPass},
-    {"cache_salt", kAnyBody, Use::kPass},
-    {"priority", kAnyBody, Use::kPass},
-    {kVariables, kAnyBody, Use::kPass},
     {"store", kAnyBody, Use::kInform},
     {"metadata", kAnyBody, Use::kInform},
     {"user", kAnyBody, Use::kInform},
@@ -132,10 +114,7 @@ Result<void> read_reasoning(const Json& body, SortedBody& made) {
   }
   if (!effort) return {};
   if (*effort != "none") made.ignored.emplace_back("reasoning.effort");
-  TRY(optional_object(body, kVariables));
-  Json& variables = made.chat[kVariables];
-  if (!variables.contains(kThinks)) variables[kThinks] = *effort != "none";
-  return {};
+  return set_thinking(body, *effort != "none", made);
 }
 
 // Of what could be had besides, nothing is made; encrypted thoughts would stand for whole ones.
@@ -197,9 +176,8 @@ Result<ApiRequest> read_responses_request(const Json& body, const ServedModel& m
   const auto most = TRY(optional_int(body, "max_output_tokens", 1, 1 << 24));
   if (most) sorted.chat["max_tokens"] = *most;
   ApiRequest request = TRY(read_api_request(ApiKind::kChat, sorted.chat, model));
-  const bool given = find_member(body, kVariables) != nullptr;
   for (std::string& name : request.ignored) {
-    const bool thinks = !given && name.ends_with(kThinks);
+    const bool thinks = is_set_thinking(body, name);
     if (!thinks) sorted.ignored.push_back(std::move(name));
     // An effort has been listed; that thoughts cannot be left out has not.
     if (thinks && body["reasoning"]["effort"] == "none") {

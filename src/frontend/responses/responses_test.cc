@@ -5,48 +5,21 @@
 
 #include <algorithm>
 
+#include "frontend/dialects/test_dialect.h"
 #include "frontend/responses/responses_output.h"
 #include "frontend/responses/responses_request.h"
 #include "frontend/responses/responses_stream.h"
-#include "text/test_support.h"
 
 namespace strata::frontend {
 namespace {
 
-constexpr const char* kTemplate =
-    "{% if tools %}T{{ tools | tojson }}{% endif %}{% for m in messages %}[{{ m.role }}]"
-    "{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}{{ m.content }}"
-    "{% for c in m.tool_calls or [] %}!{{ c.function.name }}{{ c.function.arguments | tojson }}"
-    "{% endfor %}{% endfor %}"
-    "{% if enable_thinking is defined and not enable_thinking %}-{% endif %}";
+using testing::codec;
+using testing::hermes;
 
-TextCodec make_codec() {
-  checkpoint::ModelDocuments documents;
-  documents.tokenizer = text::byte_level_json();
-  documents.chat_templates = {{.name = "default", .text = kTemplate, .origin = "test"}};
-  return TextCodec::create(documents, 320).value();
-}
-
-const TextCodec& codec() {
-  static const TextCodec kMade = make_codec();
-  return kMade;
-}
-
-const ToolFormat* hermes() {
-  return &*std::ranges::find(tool_formats(), "hermes", &ToolFormat::name);
-}
-
-class Responses : public testing::Test {
+class Responses : public testing::DialectTest {
  protected:
   Result<ApiRequest> read(const std::string& members) const {
-    const ServedModel model{.codec = &codec(),
-                            .defaults = &defaults_,
-                            .field_defaults = &fields_,
-                            .name = "m",
-                            .max_model_len = 4000,
-                            .streams = true,
-                            .dialog = {.tools = hermes()}};
-    return read_responses_request(Json::parse("{" + members + "}"), model);
+    return read_responses_request(Json::parse("{" + members + "}"), served());
   }
   std::string prompt(const std::string& members) const {
     return codec().decode(read(members).value().prompts[0]).value();
@@ -56,9 +29,6 @@ class Responses : public testing::Test {
     EXPECT_FALSE(request) << members;
     return request ? "" : in_responses_words(request.error()).message();
   }
-
-  model::GenerationDefaults defaults_;
-  Json fields_ = Json::object();
 };
 
 TEST_F(Responses, ItemsBecomeTheChatTheyAmountTo) {
@@ -221,19 +191,13 @@ void hear(const Json& data, Heard& heard) {
   EXPECT_EQ(data["item"], heard.items.back());
 }
 
-Heard put_together(std::string stream) {
+Heard put_together(const std::string& stream) {
   Heard heard;
-  for (size_t end = stream.find("\n\n"); end != std::string::npos; end = stream.find("\n\n")) {
-    const std::string event = stream.substr(0, end);
-    stream.erase(0, end + 2);
-    const size_t line = event.find("\ndata: ");
-    const Json data = Json::parse(event.substr(line + 7));
-    EXPECT_EQ(event.substr(0, line), "event: " + data["type"].get<std::string>());
+  for (const Json& data : testing::events_of(stream)) {
     EXPECT_EQ(data["sequence_number"], heard.names.size());
     heard.names.push_back(data["type"]);
     hear(data, heard);
   }
-  EXPECT_EQ(stream, "");
   return heard;
 }
 
@@ -242,12 +206,7 @@ const ResponseHead kHead = {.id = "resp_1", .model = "m", .created_s = 1};
 Heard streamed(const ApiRequest& request, const std::string& text, size_t cut,
                sched::FinishReason reason) {
   ResponsesStream writer(request, kHead, codec());
-  std::string events = writer.start().value();
-  for (size_t at = 0; at < text.size(); at += cut) {
-    events += writer.piece({.token = 65, .text = text.substr(at, cut)}).value();
-  }
-  events += writer.piece({.finished = reason}).value();
-  return put_together(events + writer.end());
+  return put_together(testing::written(writer, text, cut, {.finished = reason}));
 }
 
 Json without_call_ids(Json response) {

@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kMostListed = 100;
 constexpr int64_t kListed = 20;
 
+}  // namespace
+
 Result<Json> created_batch(FilesService& files, Exchange& exchange) {
   const Json body = TRY(read_json(exchange));
   TRY(files.ready());
@@ -43,24 +45,6 @@ Result<Json> cancelled_batch(FilesService& files, Exchange& exchange) {
   const BatchRecord made = TRY(files.batches().cancel(files.owner(exchange.key()), exchange.id()));
   files.runner().wake();
   return batch_json(made);
-}
-
-}  // namespace
-
-asio::awaitable<void> create_batch(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, created_batch);
-}
-
-asio::awaitable<void> list_batches(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, all_batches);
-}
-
-asio::awaitable<void> show_batch(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, one_batch);
-}
-
-asio::awaitable<void> cancel_batch(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, cancelled_batch);
 }
 
 }  // namespace strata::server

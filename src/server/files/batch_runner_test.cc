@@ -11,13 +11,13 @@
 
 #include "base/fault_env.h"
 #include "engine/test_running.h"
+#include "server/test_door.h"
 
 namespace strata::server {
 namespace {
 
 using namespace std::chrono_literals;
 using engine::testing::prompt;
-using engine::testing::Running;
 
 std::string rows(int count, int max_tokens) {
   std::string text;
@@ -35,19 +35,15 @@ std::string rows(int count, int max_tokens) {
   return text;
 }
 
-class BatchRunnerTest : public ::testing::Test {
+class BatchRunnerTest : public testing::DoorTest {
  protected:
-  BatchRunnerTest() : running_({.threads = 1, .max_num_seqs = 8}) {
+  BatchRunnerTest() : DoorTest({.threads = 1, .max_num_seqs = 8}) {
     std::string name = ::testing::TempDir() + "/strata_batches_XXXXXX";
     EXPECT_NE(mkdtemp(name.data()), nullptr);
     root_ = name;
-    loop_ = std::thread([this] { door_.run(); });
+    run();
   }
-  ~BatchRunnerTest() override {
-    door_.close(0ms);
-    loop_.join();
-    std::filesystem::remove_all(root_);
-  }
+  ~BatchRunnerTest() override { std::filesystem::remove_all(root_); }
 
   // A server's part of files, for as long as it lives.
   struct Server {
@@ -97,37 +93,15 @@ class BatchRunnerTest : public ::testing::Test {
     frontend::ApiRequest request{.kind = frontend::ApiKind::kCompletion, .prompts = {prompt(5, 1)}};
     request.ask.max_tokens = 2;
     request.ask.ignore_eos = true;
-    // The door's thread may still be about to notify when the end has been seen.
-    const auto news = std::make_shared<std::atomic<int>>(0);
-    const auto generation = std::make_shared<Generation>(std::move(request), [news] {
-      ++*news;
-      news->notify_all();
-    });
-    ASSERT_TRUE(door_.submit(generation));
-    for (bool done = false; !done;) {
-      const int seen = *news;
-      const auto got = generation->take();
-      done = got.done;
-      EXPECT_FALSE(got.error);
-      if (!done) news->wait(seen);
-    }
-    live_.push_back(generation);  // until the door has forgotten it
+    testing::Asked asked(std::move(request));
+    ASSERT_TRUE(door_.submit(asked.generation));
+    asked.wait();
+    EXPECT_FALSE(asked.error);
+    kept_.push_back(asked.generation);
   }
 
-  frontend::TextCodec codec_;
-  model::GenerationDefaults defaults_;
-  Json no_fields_ = Json::object();
-  frontend::ServedModel model_{.codec = &codec_,
-                               .defaults = &defaults_,
-                               .field_defaults = &no_fields_,
-                               .name = "m",
-                               .max_model_len = 256};
-  Running running_;
-  EngineDoor door_{real_env(), running_.engine(), model_};
   Served served_{door_, running_.engine(), model_};
-  std::vector<std::shared_ptr<Generation>> live_;
   std::string root_;
-  std::thread loop_;
 };
 
 TEST_F(BatchRunnerTest, AnswersRowsAsTheEngineAloneDoes) {

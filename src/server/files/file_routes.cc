@@ -15,7 +15,6 @@ namespace {
 
 constexpr int64_t kMostListed = 10'000;
 constexpr size_t kSendPiece = 64 << 10;
-constexpr size_t kMostIgnoredBytes = 1024;  // of a header
 
 // One of the uploads that may be under way at once.
 class UploadSeat {
@@ -36,16 +35,6 @@ Reply refused_upload(const Status& status) {
   Reply reply = status_reply(status);
   if (status.code == Code::kResourceLimit) reply.status = 413;
   return reply;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    const bool plain = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!plain || text.size() + name.size() > kMostIgnoredBytes) continue;
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
 }
 
 Result<std::unique_ptr<FileForm>> begin_form(FilesService& files, Exchange& exchange) {
@@ -78,44 +67,15 @@ asio::awaitable<Reply> take_form(FilesService& files, Exchange& exchange) {
   std::function<void()> finish = [&] { file = (*form)->finish(); };
   co_await files.on_disk(finish);
   if (!file) co_return refused_upload(file.error());
-  const std::string ignored = listed((*form)->ignored());
-  if (!ignored.empty()) {
-    Field field{"x-strata-ignored-fields", ignored};
-    exchange.add_field(std::move(field));
-  }
+  list_ignored((*form)->ignored(), exchange);
   Json made = file_json(*file);
   co_return json_reply(made);
 }
 #pragma GCC diagnostic pop
 
-Result<Json> all_files(FilesService& files, Exchange& exchange) {
-  TRY(files.usable());
-  const ListQuery query =
-      TRY(read_list_query(exchange.request().head.target, kMostListed, kMostListed));
-  std::vector<StoredFile> all = files.files().list(files.owner(exchange.key()));
-  std::erase_if(all, [&](const StoredFile& file) {
-    return !query.purpose.empty() && file.purpose != query.purpose;
-  });
-  return list_page(std::move(all), query, file_json);
-}
-
 Result<StoredFile> found_file(FilesService& files, const Exchange& exchange) {
   TRY(files.usable());
   return files.files().find(files.owner(exchange.key()), exchange.id());
-}
-
-Result<Json> one_file(FilesService& files, Exchange& exchange) {
-  return file_json(TRY(found_file(files, exchange)));
-}
-
-Result<Json> deleted_file(FilesService& files, Exchange& exchange) {
-  const StoredFile file = TRY(found_file(files, exchange));
-  if (const auto reader = files.batches().reader_of(file.id)) {
-    return fail(Code::kInvalidArgument, "the file is read by " + *reader, {}, {},
-                "cancel the batch, or wait for its end");
-  }
-  TRY(files.files().remove(file.owner, file.id));
-  return Json{{"id", file.id}, {"object", "file"}, {"deleted", true}};
 }
 
 struct Opened {
@@ -159,6 +119,31 @@ Reply no_files() {
 
 }  // namespace
 
+Result<Json> all_files(FilesService& files, Exchange& exchange) {
+  TRY(files.usable());
+  const ListQuery query =
+      TRY(read_list_query(exchange.request().head.target, kMostListed, kMostListed));
+  std::vector<StoredFile> all = files.files().list(files.owner(exchange.key()));
+  std::erase_if(all, [&](const StoredFile& file) {
+    return !query.purpose.empty() && file.purpose != query.purpose;
+  });
+  return list_page(std::move(all), query, file_json);
+}
+
+Result<Json> one_file(FilesService& files, Exchange& exchange) {
+  return file_json(TRY(found_file(files, exchange)));
+}
+
+Result<Json> deleted_file(FilesService& files, Exchange& exchange) {
+  const StoredFile file = TRY(found_file(files, exchange));
+  if (const auto reader = files.batches().reader_of(file.id)) {
+    return fail(Code::kInvalidArgument, "the file is read by " + *reader, {}, {},
+                "cancel the batch, or wait for its end");
+  }
+  TRY(files.files().remove(file.owner, file.id));
+  return Json{{"id", file.id}, {"object", "file"}, {"deleted", true}};
+}
+
 asio::awaitable<void> answer_from_files(Service& service, Exchange& exchange,
                                         FilesQuestion question) {
   FilesService* files = static_cast<ApiService&>(service).files();
@@ -191,18 +176,6 @@ asio::awaitable<void> upload_file(Service& service, Exchange& exchange) {
     }
   }
   co_await exchange.reply(std::move(reply));
-}
-
-asio::awaitable<void> list_files(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, all_files);
-}
-
-asio::awaitable<void> show_file(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, one_file);
-}
-
-asio::awaitable<void> delete_file(Service& service, Exchange& exchange) {
-  co_await answer_from_files(service, exchange, deleted_file);
 }
 
 asio::awaitable<void> show_file_content(Service& service, Exchange& exchange) {

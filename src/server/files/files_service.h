@@ -72,9 +72,4 @@ class FilesService {
   asio::thread_pool disk_{1};
 };
 
-/// What a route asks of the files; kNotFound and the like become an error's answer.
-using FilesQuestion = Result<Json> (*)(FilesService& files, Exchange& exchange);
-asio::awaitable<void> answer_from_files(Service& service, Exchange& exchange,
-                                        FilesQuestion question);
-
 }  // namespace strata::server

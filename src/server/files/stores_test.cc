@@ -110,8 +110,9 @@ TEST_F(StoresTest, TheFolderIsThisUsersAndOneServersAlone) {
 }
 
 TEST_F(StoresTest, LimitsAreNamedAndLeaveNothing) {
-  Kept kept(real_env(), path(), {.file_bytes = 40, .all_bytes = 100, .files = 3});
-  const auto large = kept.add(kMine, std::string(41, 'x'));
+  const auto bytes = std::ssize(kText);
+  Kept kept(real_env(), path(), {.file_bytes = bytes, .all_bytes = 3 * bytes - 1, .files = 3});
+  const auto large = kept.add(kMine, kText + "x");
   ASSERT_FALSE(large);
   EXPECT_TRUE(large.error().message().contains("--files-max-bytes")) << large.error().message();
   ASSERT_TRUE(kept.add());

@@ -70,6 +70,23 @@ TEST(LoadPlanTest, IsTheSameForTheSameSeed) {
   EXPECT_EQ(std::ranges::count(words(9, 1), ' '), 8);
 }
 
+TEST(LoadPlanTest, ArrivesAtTheRateInBursts) {
+  const auto spread = [](double burstiness) {
+    const auto plan =
+        plan_load(real_env(), {.requests = 4001, .seed = 3, .rate = 10, .burstiness = burstiness});
+    EXPECT_NEAR(plan->back().at_s, 400, 40) << burstiness;
+    double squares = 0;
+    for (size_t i = 1; i < plan->size(); i++) {
+      squares += std::pow(10 * ((*plan)[i].at_s - (*plan)[i - 1].at_s) - 1, 2);
+    }
+    return squares / 4000;
+  };
+  EXPECT_NEAR(spread(1), 1, 0.15);
+  EXPECT_NEAR(spread(0.25), 4, 0.8);
+  const auto at_once = plan_load(real_env(), {.requests = 3});
+  EXPECT_EQ(at_once->back().at_s, 0);
+}
+
 TEST(LoadPlanTest, ReadsRowsOfBothKinds) {
   const std::string path = ::testing::TempDir() + "rows.jsonl";
   std::ofstream(path) << "{\"prompt\": \"a\", \"max_tokens\": 3}\n\n"

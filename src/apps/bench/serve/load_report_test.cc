@@ -37,6 +37,7 @@ TEST(PercentileTest, LiesBetweenTheNearest) {
   EXPECT_EQ(percentile({3}, 0.99), 3);
   EXPECT_DOUBLE_EQ(percentile({1, 2, 3, 4}, 0.5), 2.5);
   EXPECT_DOUBLE_EQ(percentile({0, 10}, 0.9), 9);
+  EXPECT_EQ(percentile({1, 2, 9}, 0.5), 2);
 }
 
 TEST(LoadReportTest, CountsTokensOfUsageAndTimesOfEvents) {
@@ -52,6 +53,11 @@ TEST(LoadReportTest, CountsTokensOfUsageAndTimesOfEvents) {
   EXPECT_NEAR(report["p50_itl_ms"].get<double>(), 30, 1e-9);
   EXPECT_NEAR(report["mean_tpot_ms"].get<double>(), (10 + 100) / 2.0, 1e-9);  // 40 ms of 4 tokens
   EXPECT_NEAR(report["p99_e2el_ms"].get<double>(), 140 + 0.99 * 460, 1e-9);
+  EXPECT_NEAR(report["p90_ttft_ms"].get<double>(), 100 + 0.9 * 400, 1e-9);
+  EXPECT_NEAR(report["max_itl_ms"].get<double>(), 100, 1e-9);
+  EXPECT_NEAR(report["std_ttft_ms"].get<double>(), 200, 1e-9);
+  EXPECT_EQ(report["total_token_throughput"], 13.5);
+  EXPECT_EQ(report["request_throughput"], 1);
   EXPECT_EQ(report["itls"].size(), 2u);
   const std::string table = report_table(report);
   for (const char* text : {"failed: http 429", "full", "first token (TTFT)", "within the SLO"}) {
@@ -66,7 +72,12 @@ TEST(LoadReportTest, ComparesTwoRuns) {
   faster.duration_s = 1;
   const auto table = comparison_table(report_json(some_run(), {}), report_json(faster, {}));
   ASSERT_TRUE(table) << table.error().message();
-  EXPECT_TRUE(table->contains("+100.0 %"));
+  const auto line = [&](const std::string& label) {
+    const size_t at = table->find("\n" + label + " ") + 1;
+    return table->substr(at, table->find('\n', at) - at);
+  };
+  EXPECT_TRUE(line("requests/s").ends_with("+100.0 %")) << *table;
+  EXPECT_TRUE(line("seconds").ends_with("-50.0 %")) << *table;
   EXPECT_TRUE(table->contains("itl p99, ms"));
   const auto odd = comparison_table(Json::object(), report_json(faster, {}));
   ASSERT_FALSE(odd);

@@ -1,0 +1,46 @@
+"""Tests of clients in other languages as unittest's: their runners' cases, one for one."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from served import BINARY, Server
+
+
+class Case(unittest.TestCase):
+    """A case that another runner has run: passes, or fails with what that runner said."""
+
+    def __init__(self, name, failure):
+        super().__init__("report")
+        self.name, self.failure = name, failure
+
+    def report(self):
+        if self.failure is not None:
+            self.fail(self.failure)
+
+    def __str__(self):
+        return self.name
+
+
+def main(run):
+    """run(environment) -> [(name, failure or None)], with servers at STRATA_URL and STRATA_KEY_URL.
+
+    The servers are idle when it returns, or that is a failure of its own: a client that gave up
+    has left nothing behind.
+    """
+    if not BINARY.exists():
+        sys.exit(f"{BINARY} must be there: ./run clients builds it")
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server("--files-dir", f"{folder}/open")
+        keyed = Server("--files-dir", f"{folder}/keyed", key="right")
+        results = run({"STRATA_URL": server.url, "STRATA_KEY_URL": keyed.url})
+        idle = None if server.is_idle_within(10) else "requests are left in the server"
+        server.stop()
+        keyed.stop()
+    results.append(("nothing is left in the server", idle))
+    suite = unittest.TestSuite(Case(*result) for result in results)
+    outcome = unittest.TextTestRunner(verbosity=0).run(suite)
+    sys.exit(not outcome.wasSuccessful())
