@@ -94,7 +94,7 @@ Result<void> serve(Env& env, const std::string& model, const FieldValues& values
 }
 
 Result<void> chat(Env& env, const std::string& model, const FieldValues& values) {
-  return run_chat(env, TRY(make_chat_args(model, values)));
+  return run_chat(env, TRY(make_chat_args(env, model, values)));
 }
 
 Result<void> convert(Env& env, const std::string& model, const FieldValues& values) {
@@ -157,7 +157,7 @@ Result<void> bench_throughput(Env& env, const std::string& model, const FieldVal
 }
 
 Result<void> bench_serve(Env& env, const std::string&, const FieldValues& values) {
-  return run_bench_serve(env, TRY(make_bench_serve_args(values)));
+  return run_bench_serve(env, TRY(make_bench_serve_args(env, values)));
 }
 
 Result<void> bench_kernels(Env& env, const std::string&, const FieldValues& values) {

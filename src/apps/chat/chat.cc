@@ -74,7 +74,7 @@ Result<void> chat_with_model(Session& session, const ChatArgs& args) {
 
 FieldList chat_fields() { return kFields; }
 
-Result<ChatArgs> make_chat_args(const std::string& model, const FieldValues& values) {
+Result<ChatArgs> make_chat_args(Env& env, const std::string& model, const FieldValues& values) {
   TRY(check_combination(values));
   ChatArgs args;
   args.sampling = TRY(frontend::sampling_values(values));

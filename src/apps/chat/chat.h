@@ -21,7 +21,7 @@ struct ChatArgs {
 };
 
 FieldList chat_fields();
-Result<ChatArgs> make_chat_args(const std::string& model, const FieldValues& values);
+Result<ChatArgs> make_chat_args(Env& env, const std::string& model, const FieldValues& values);
 
 Result<void> run_chat(Env& env, const ChatArgs& args);
 

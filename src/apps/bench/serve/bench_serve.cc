@@ -158,7 +158,7 @@ Result<void> write_report(Env& env, const BenchServeArgs& args, const Json& repo
 
 FieldList bench_serve_fields() { return kFields; }
 
-Result<BenchServeArgs> make_bench_serve_args(const FieldValues& values) {
+Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values) {
   TRY(check_combination(values));
   BenchServeArgs args;
   args.plan.requests = values.integer("requests").value_or(0);

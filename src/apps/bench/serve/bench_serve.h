@@ -24,7 +24,7 @@ struct BenchServeArgs {
 };
 
 FieldList bench_serve_fields();
-Result<BenchServeArgs> make_bench_serve_args(const FieldValues& values);
+Result<BenchServeArgs> make_bench_serve_args(Env& env, const FieldValues& values);
 
 /// Prints a table to stdout. kCancelled after Ctrl-C, once what there was has been printed;
 /// kUnavailable where no request was answered.
