@@ -108,7 +108,8 @@ TEST_F(PlanCli, NothingIsPromisedThatCouldNotBeMeasured) {
 TEST_F(PlanCli, WhatIsPlannedIsWhatARunHolds) {
   ASSERT_EQ(strata({"convert", "pebble", "--out", file("pebble.pack")}).exit_code, 0);
   for (const std::string& from : {std::string("pebble"), file("pebble.pack").string()}) {
-    const std::vector<std::string> flags = {"--weights-on", "disk", "--memory",       "300MiB",
+    // Enough for a pool of full length, also beside a program with sanitizers.
+    const std::vector<std::string> flags = {"--weights-on", "disk", "--memory",       "600MiB",
                                             "--threads",    "2",    "--max-num-seqs", "8"};
     std::vector<std::string> all = {from};
     all.insert(all.end(), flags.begin(), flags.end());

@@ -14,9 +14,9 @@
 namespace strata::engine {
 namespace {
 
-using placement::Bottleneck;
-
 constexpr int64_t kGrain = 16;  // rows: products take them in such groups
+// A pass that so many more rows make no longer than this has room for them.
+constexpr double kHardlyLonger = 1.01;
 
 std::optional<placement::PassCost> pass_of(const PassPrices& prices, int64_t rows) {
   return prices.pass({.rows = rows, .logit_rows = 1}, kForecastContext);
@@ -34,7 +34,8 @@ std::optional<Balance> balanced(const PassPrices& prices, int64_t least, int64_t
   const double enough = kShareOfBestRate * static_cast<double>(most) / largest->pass_s();
   for (int64_t rows = (least + kGrain - 1) / kGrain * kGrain; rows < most; rows += kGrain) {
     const auto cost = pass_of(prices, rows);
-    const bool free_rows = pass_of(prices, rows + kGrain)->bottleneck() == Bottleneck::kDisk;
+    const bool free_rows =
+        pass_of(prices, rows + kGrain)->pass_s() <= kHardlyLonger * cost->pass_s();
     if (!free_rows && static_cast<double>(rows) >= enough * cost->pass_s())
       return Balance{rows, *cost};
   }
