@@ -31,8 +31,7 @@ Result<void> run_command_line(Env& env, std::span<const Command> commands,
                               std::vector<std::string> arguments);
 
 /// Takes the words of a command's name off the front of `arguments`; nullptr where they name none.
-const Command* take_command(std::span<const Command> commands,
-                            std::vector<std::string>& arguments);
+const Command* take_command(std::span<const Command> commands, std::vector<std::string>& arguments);
 
 /// The failure where take_command() found none: there must be an argument.
 std::unexpected<Status> unknown_command(std::span<const Command> commands,

@@ -25,7 +25,7 @@ test_clients() {
   step 'building build/release/strata'
   built release strata || finish
   step 'installing Node and Playwright into build/web'
-  python3 web/toolchain.py || die 69 'the tools of the web page could not be installed' \
+  python3 web/toolchain.py >&2 || die 69 'the tools of the web page could not be installed' \
     'read the error above; web/requirements.txt and web/package-lock.json say what they are'
   step 'checking that web/dist is what its sources build to'
   counted page-check python3 web/check
@@ -34,7 +34,7 @@ test_clients() {
     counted "page-$name" build/web/venv/bin/python "tests/web/${name}_test.py"
   done
   step "installing the API's clients into build/clients"
-  python3 tests/clients/packages.py || die 69 "the API's clients could not be installed" \
+  python3 tests/clients/packages.py >&2 || die 69 "the API's clients could not be installed" \
     'read the error above; requirements.txt, node/ and go/ in tests/clients say what they are'
   step "testing the API with its clients (openai-go's first build takes minutes)"
   for name in openai_python openai_node openai_go anthropic lm_eval; do
