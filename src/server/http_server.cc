@@ -284,7 +284,12 @@ void HttpServer::renew_tls_at_hangup(MakeTls make) {
 bool is_loopback(std::string_view host) {
   constexpr std::string_view kNames[] = {"localhost", "::1", "[::1]"};
   const auto same = [&](std::string_view name) { return same_name(name, host); };
-  return std::ranges::any_of(kNames, same) || host.starts_with("127.");
+  if (std::ranges::any_of(kNames, same)) return true;
+  // An address, not a name that begins like one: whoever owns 127.0.0.1.example may say where it
+  // is.
+  boost::system::error_code fault;
+  const auto address = asio::ip::make_address_v4(std::string(host), fault);
+  return !fault && address.is_loopback();
 }
 
 }  // namespace strata::server

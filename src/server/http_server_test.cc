@@ -259,6 +259,8 @@ TEST_F(HttpServerTest, ServesOnlyHostsOfThisMachineUnlessTold) {
   };
   EXPECT_EQ(status(from("evil.example")), 403);
   EXPECT_EQ(status(from("localhost.evil.example:80")), 403);
+  EXPECT_EQ(status(from("127.0.0.1.evil.example")), 403);
+  EXPECT_EQ(status(from("127.evil:80")), 403);
   EXPECT_EQ(status(from("127.0.0.1:8000")), 200);
   EXPECT_EQ(status(from("[::1]:8000")), 200);
   HttpConfig config;
