@@ -29,6 +29,7 @@ Json error_param(const Status& status) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   });
   const bool sentence = name.size() < status.what.size() && status.what[name.size()] == ' ';
+  if (name == "ids") return "prompt";  // the engine's name of what stands there in a body
   return field && !sentence ? Json(name) : Json();
 }
 

@@ -194,6 +194,11 @@ Result<std::vector<std::pair<int32_t, double>>> read_logit_bias(const Json& fiel
   std::vector<std::pair<int32_t, double>> made;
   const Json* object = TRY(optional_object(fields, "logit_bias"));
   if (object == nullptr) return made;
+  // Before anything is looked up in it, which takes longer the more there is.
+  if (object->size() > sampling::kMaxLogitBias) {
+    return fail(Code::kInvalidData, "logit_bias", fmt::format("{} ids", object->size()),
+                fmt::format("at most {}", sampling::kMaxLogitBias));
+  }
   for (const auto& [key, value] : object->items()) {
     int32_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);

@@ -14,6 +14,8 @@
 #include "server/exchange.h"
 #include "server/http_head.h"
 
+#include <malloc.h>
+
 namespace strata::server {
 namespace {
 
@@ -117,6 +119,22 @@ asio::awaitable<std::optional<HttpError>> read_body(Link& link, ConnectionContex
   co_return std::nullopt;
 }
 
+// A large body is taken apart into many times its bytes; freed in the middle of the heap, they
+// would stay the process's.
+class HeapReturn {
+ public:
+  explicit HeapReturn(size_t body_bytes) : large_(body_bytes >= kLargeBody) {}
+  HeapReturn(const HeapReturn&) = delete;
+  HeapReturn& operator=(const HeapReturn&) = delete;
+  ~HeapReturn() {
+    if (large_) malloc_trim(0);
+  }
+
+ private:
+  static constexpr size_t kLargeBody = 256 << 10;
+  bool large_;
+};
+
 std::string host_name(std::string_view host) {
   if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
   return std::string(host.substr(0, host.find(':')));
@@ -136,10 +154,11 @@ std::optional<HttpError> check_key(const ConnectionContext& context, const Head&
   const ApiKeys& keys = context.config.keys;
   if (keys.empty() || keys.find_given(head)) return {};
   const bool none = head.field("authorization") == nullptr && head.field("x-api-key") == nullptr;
+  // OpenAI's words for a wrong key: clients like litellm tell the error by them, not by the status.
   return HttpError{401,
                    "invalid_api_key",
                    none ? "no API key: send Authorization: Bearer KEY, or x-api-key: KEY"
-                        : "the API key is wrong",
+                        : "Incorrect API key provided: it is none of this server's",
                    {{"WWW-Authenticate", "Bearer"}}};
 }
 
@@ -268,6 +287,7 @@ class Conversation {
   asio::awaitable<Next> take_json(Request request, FoundRoute found) {
     BodyCharge charge(context_.body_bytes);
     auto wrong = co_await read_body(*link_, context_, charge, request.body);
+    const HeapReturn give_back(request.body.size());
     if (wrong) {
       co_await refuse(std::move(request), *wrong);
       co_return Next::kClose;

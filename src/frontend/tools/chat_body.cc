@@ -13,6 +13,7 @@ namespace strata::frontend {
 namespace {
 
 constexpr std::string_view kVariables = "chat_template_kwargs";
+constexpr size_t kMostVariables = 128;
 // Not the client's to set: the prompt would no longer be what the other fields say.
 constexpr std::string_view kOwnVariables[] = {
     "messages",  "tools",     "documents", "add_generation_prompt", "continue_final_message",
@@ -22,6 +23,11 @@ constexpr std::string_view kOwnVariables[] = {
 Result<Json> read_variables(const Json& body, const TextCodec& codec, ChatBody& made) {
   const Json* given = TRY(optional_object(body, kVariables));
   if (given == nullptr) return Json();
+  // Each is looked for in all of the template.
+  if (given->size() > kMostVariables) {
+    return fail(Code::kInvalidData, std::string(kVariables), fmt::format("{}", given->size()),
+                fmt::format("at most {} variables", kMostVariables));
+  }
   for (const auto& [name, value] : given->items()) {
     const std::string where = fmt::format("{}.{}", kVariables, name);
     if (std::ranges::find(kOwnVariables, name) != std::end(kOwnVariables)) {
