@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -33,6 +34,13 @@ class Server:
                 break
         if not self.url:
             raise AssertionError("the server did not start")
+        # A pipe that nobody empties would stop the server at its next line.
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
+
+    def _read_log(self):
+        for _ in self.process.stderr:
+            pass
 
     def ask(self, path, body=None):
         """The answer's text: a GET, or a POST of JSON."""
@@ -57,6 +65,6 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.stderr.read()
         self.process.wait(timeout=30)
+        self.reader.join()
         self.process.stderr.close()

@@ -78,7 +78,7 @@ class Key(browser.PageTest):
         dialog = self.page.get_by_role("dialog", name="This server asks for a key")
         dialog.get_by_text("no API key").wait_for()
         self.give("wrong")
-        dialog.get_by_text("the API key is wrong").wait_for()
+        dialog.get_by_text("Incorrect API key provided").wait_for()
         for _ in range(3):
             self.page.keyboard.press("Escape")
         self.page.wait_for_timeout(100)
