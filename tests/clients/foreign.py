@@ -1,13 +1,19 @@
 """Tests of clients in other languages as unittest's: their runners' cases, one for one."""
 
+import os
 import pathlib
+import re
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import packages
 from served import BINARY, Server
+
+TAP_CASE = re.compile(r"^(not )?ok \d+ - (.*?)(?: # .*)?$")
 
 
 class Case(unittest.TestCase):
@@ -23,6 +29,27 @@ class Case(unittest.TestCase):
 
     def __str__(self):
         return self.name
+
+
+def cases_of_node(script):
+    """run() of main() below: what node's test runner says of a script in node/."""
+
+    def run(environment):
+        done = subprocess.run(
+            [packages.node(), "--test", "--test-reporter=tap", script],
+            cwd=packages.NODE_TESTS,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        said = done.stdout + done.stderr
+        found = [TAP_CASE.match(line) for line in done.stdout.splitlines()]
+        results = [(case[2], said if case[1] else None) for case in found if case]
+        return results or [(script, said)]
+
+    return run
 
 
 def main(run):

@@ -2,7 +2,9 @@
 
 Python's are requirements.txt, a whole list: pip resolves nothing, so lm-eval comes without the
 libraries that only its own models and data sets need. Node is the page's, Go PyPI's wheel of it
-(Debian's is older than openai-go asks for). ./run clients begins here; ./run test needs none of it.
+(Debian's is older than openai-go asks for). ./run clients begins here, and ./run nightly with
+--nightly, whose Python packages ask for another openai and, guidellm, for PyTorch: they lie by
+themselves. ./run test needs none of it.
 """
 
 import os
@@ -46,6 +48,12 @@ def run_go(*arguments, environment=(), **options):
     return subprocess.run([program, *arguments], cwd=GO_TESTS, env=settings, check=False, **options)
 
 
+def prepare_nightly():
+    HOME.mkdir(parents=True, exist_ok=True)
+    toolchain.virtual_environment(HOME / "nightly", HERE / "nightly_requirements.txt", "--no-deps")
+    install_node_tests()
+
+
 def prepare():
     HOME.mkdir(parents=True, exist_ok=True)
     toolchain.virtual_environment(HOME / "venv", HERE / "requirements.txt", "--no-deps")
@@ -55,4 +63,7 @@ def prepare():
 
 
 if __name__ == "__main__":
-    prepare()
+    if sys.argv[1:] == ["--nightly"]:
+        prepare_nightly()
+    else:
+        prepare()

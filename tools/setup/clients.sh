@@ -18,6 +18,21 @@ counted() {
     >"$reports/$name.xml"
 }
 
+# client_tests ENVIRONMENT NAME...: tests of clients with what build/clients/ENVIRONMENT holds
+client_tests() {
+  environment=$1
+  shift
+  for name in "$@"; do
+    counted "client-$name" "build/clients/$environment/bin/python" "tests/clients/${name}_test.py"
+  done
+}
+
+# needed_packages [--nightly]
+needed_packages() {
+  python3 tests/clients/packages.py "$@" >&2 || die 69 "the API's clients could not be installed" \
+    'read the error above; *requirements.txt, node/ and go/ in tests/clients say what they are'
+}
+
 test_clients() {
   steps 7
   need build clients
@@ -34,11 +49,16 @@ test_clients() {
     counted "page-$name" build/web/venv/bin/python "tests/web/${name}_test.py"
   done
   step "installing the API's clients into build/clients"
-  python3 tests/clients/packages.py >&2 || die 69 "the API's clients could not be installed" \
-    'read the error above; requirements.txt, node/ and go/ in tests/clients say what they are'
+  needed_packages
   step "testing the API with its clients (openai-go's first build takes minutes)"
-  for name in openai_python openai_node openai_go anthropic lm_eval; do
-    counted "client-$name" build/clients/venv/bin/python "tests/clients/${name}_test.py"
-  done
+  client_tests venv openai_python openai_node openai_go anthropic lm_eval
   finish
+}
+
+# The clients whose packages are too many for every change; the binary is the release build's.
+nightly_clients_phase() {
+  step "installing further clients of the API into build/clients (6 GB, most of it PyTorch)"
+  needed_packages --nightly
+  step 'testing the API with them'
+  client_tests nightly litellm langchain ai_sdk guidellm
 }

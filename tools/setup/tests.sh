@@ -132,11 +132,12 @@ test_all() {
 }
 
 test_nightly() {
-  steps 4
-  need build test nightly
+  steps 6
+  need build test clients nightly
   begin_reports
   release_phase 'quick|full|nightly'
   clang_tidy_phase
   aarch64_phase
+  nightly_clients_phase
   finish
 }
