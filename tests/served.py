@@ -1,14 +1,17 @@
 """A real server for tests that ask it as its clients do: build/release/strata with pebble.
 
-STRATA_BINARY_DIR names another build. Used by tests/web and tests/clients.
+STRATA_BINARY_DIR names another build. Used by tests/web, tests/clients and
+tests/hostile.
 """
 
 import json
 import os
 import pathlib
 import subprocess
+import tempfile
 import threading
 import time
+import unittest
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -68,3 +71,17 @@ class Server:
         self.process.wait(timeout=30)
         self.reader.join()
         self.process.stderr.close()
+
+
+class ServedCase(unittest.TestCase):
+    """One server for a class; FLAGS and KEY are the server's."""
+
+    FLAGS = ()
+    KEY = ""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.server = Server("--files-dir", f"{folder.name}/files", *cls.FLAGS, key=cls.KEY)
+        cls.addClassCleanup(cls.server.stop)

@@ -14,7 +14,8 @@ TEST(Probe, BestUnitOfThisCpuHasARate) {
   ASSERT_TRUE(pool.has_value());
   const auto unit = best_bf16_unit();
   if (available_isas().back() == Isa::kScalar) {
-    GTEST_SKIP() << "this CPU has none of AVX2 with FMA, AVX-512 and AMX";
+    EXPECT_FALSE(unit.has_value()) << "this CPU has none of AVX2 with FMA, AVX-512 and AMX";
+    return;
   }
   ASSERT_TRUE(unit.has_value()) << unit.error().message();
   const auto rate = peak_rate(**pool, *unit, 1);

@@ -37,16 +37,11 @@ class AnthropicCase(client_case.ClientCase):
         options = {"model": "pebble", "max_tokens": 24, "extra_body": GREEDY, **more}
         return self.client.messages.stream(messages=messages or STORY, **options)
 
-    def chat(self, **more):
-        body = {"messages": STORY, "max_tokens": 24, "temperature": 0, **more}
-        answer = json.loads(self.server.ask("/v1/chat/completions", body))
-        return answer["choices"][0]["message"]["content"]
-
 
 class Messages(AnthropicCase):
     def test_a_message_says_what_the_chat_says(self):
         message = self.said()
-        self.assertEqual(message.content[0].text, self.chat())
+        self.assertEqual(message.content[0].text, self.chat_route_says())
         self.assertEqual([message.role, message.stop_reason], ["assistant", "max_tokens"])
         self.assertEqual(message.usage.output_tokens, 24)
         self.assertTrue(message._request_id)

@@ -1,13 +1,13 @@
 """What the tests of API clients share: a server for a class, tools, and a schema to fill."""
 
+import json
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from served import BINARY, Server
+from served import BINARY, ServedCase
 
 WHO = [{"role": "user", "content": "Who are you?"}]
 STORY = [{"role": "user", "content": "Tell me a story"}]
@@ -21,18 +21,22 @@ PERSON = {
 }
 
 
-class ClientCase(unittest.TestCase):
-    """One server for a class; FLAGS and KEY are the server's."""
+PHONE = {
+    "type": "function",
+    "function": {
+        "name": "phone_person",
+        "description": "Calls a person on the phone.",
+        "parameters": PERSON,
+    },
+}
 
-    FLAGS = ()
-    KEY = ""
 
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.server = Server("--files-dir", f"{folder.name}/files", *cls.FLAGS, key=cls.KEY)
-        cls.addClassCleanup(cls.server.stop)
+class ClientCase(ServedCase):
+    def chat_route_says(self, **more):
+        """The text of the chat route's answer to STORY, asked without any client."""
+        body = {"messages": STORY, "max_tokens": 24, "temperature": 0, **more}
+        answer = json.loads(self.server.ask("/v1/chat/completions", body))
+        return answer["choices"][0]["message"]["content"]
 
     def refused(self, kind, param, call, **arguments):
         """The error of class `kind`, exactly, that names `param`."""

@@ -1,6 +1,5 @@
 """LangChain's OpenAI classes against the server: chat, responses and text, tools and structured output."""
 
-import json
 import sys
 
 sys.dont_write_bytecode = True
@@ -36,34 +35,28 @@ class LangChainCase(client_case.ClientCase):
     def chat(self, **more):
         return ChatOpenAI(**self.options(**{"max_tokens": 24} | more))
 
-    def said(self):
-        """What the chat route says itself."""
-        body = {"messages": STORY, "max_tokens": 24, "temperature": 0}
-        answer = json.loads(self.server.ask("/v1/chat/completions", body))
-        return answer["choices"][0]["message"]["content"]
-
 
 class Chat(LangChainCase):
     def test_an_answer(self):
         answer = self.chat().invoke(STORY)
-        self.assertEqual(answer.content, self.said())
+        self.assertEqual(answer.content, self.chat_route_says())
         self.assertEqual(answer.response_metadata["finish_reason"], "length")
         self.assertEqual(answer.usage_metadata["output_tokens"], 24)
 
     def test_a_stream_says_what_the_answer_says(self):
         pieces = list(self.chat(stream_usage=True).stream(STORY))
         whole = sum(pieces[1:], pieces[0])
-        self.assertEqual(whole.content, self.said())
+        self.assertEqual(whole.content, self.chat_route_says())
         self.assertEqual(whole.usage_metadata["output_tokens"], 24)
         self.assertGreater(len([piece for piece in pieces if piece.content]), 3)
 
     def test_a_batch(self):
         answers = self.chat().batch([STORY] * 16)
-        self.assertEqual({answer.content for answer in answers}, {self.said()})
+        self.assertEqual({answer.content for answer in answers}, {self.chat_route_says()})
 
     def test_a_chain(self):
         prompt = ChatPromptTemplate.from_messages([("human", "Tell me a {what}")])
-        self.assertEqual((prompt | self.chat()).invoke({"what": "story"}).content, self.said())
+        self.assertEqual((prompt | self.chat()).invoke({"what": "story"}).content, self.chat_route_says())
 
     def test_logprobs(self):
         answer = self.chat().bind(logprobs=True, top_logprobs=2, max_tokens=4).invoke(STORY)
@@ -73,9 +66,9 @@ class Chat(LangChainCase):
 
     def test_a_response(self):
         answer = self.chat(use_responses_api=True).invoke(STORY)
-        self.assertEqual(answer.text, self.said())
+        self.assertEqual(answer.text, self.chat_route_says())
         pieces = list(self.chat(use_responses_api=True).stream(STORY))
-        self.assertEqual("".join(piece.text for piece in pieces), self.said())
+        self.assertEqual("".join(piece.text for piece in pieces), self.chat_route_says())
 
     def test_a_text_completion(self):
         model = OpenAI(**self.options(max_tokens=12))

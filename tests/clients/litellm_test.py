@@ -12,23 +12,12 @@ os.environ["LITELLM_MODE"] = "PRODUCTION"
 
 import client_case
 import litellm
-from client_case import CALL, FIFFI, PERSON, STORY
+from client_case import CALL, FIFFI, PHONE, STORY
 from pydantic import BaseModel, Field
 
 litellm.suppress_debug_info = True
 
 CHATS = ("openai/pebble", "hosted_vllm/pebble", "anthropic/pebble")
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "phone_person",
-            "description": "Calls a person on the phone.",
-            "parameters": PERSON,
-        },
-    }
-]
-
 
 class Pet(BaseModel):
     name: str = Field(max_length=12)
@@ -44,19 +33,13 @@ class LitellmCase(client_case.ClientCase):
     def chat(self, model="openai/pebble", messages=None, **more):
         return litellm.completion(messages=messages or STORY, **self.options(model, **more))
 
-    def said(self):
-        """What the chat route says itself."""
-        body = {"messages": STORY, "max_tokens": 24, "temperature": 0}
-        answer = json.loads(self.server.ask("/v1/chat/completions", body))
-        return answer["choices"][0]["message"]["content"]
-
 
 class Chat(LitellmCase):
     def test_every_provider_gets_the_same_answer(self):
         for model in CHATS:
             with self.subTest(model):
                 answer = self.chat(model)
-                self.assertEqual(answer.choices[0].message.content, self.said())
+                self.assertEqual(answer.choices[0].message.content, self.chat_route_says())
                 self.assertEqual(answer.choices[0].finish_reason, "length")
                 self.assertEqual(answer.usage.completion_tokens, 24)
 
@@ -82,7 +65,7 @@ class Chat(LitellmCase):
         options = self.options("openai/pebble")
         del options["max_tokens"]
         answer = litellm.responses(input="Tell me a story", max_output_tokens=24, **options)
-        self.assertEqual(answer.output[-1].content[0].text, self.said())
+        self.assertEqual(answer.output[-1].content[0].text, self.chat_route_says())
 
     def test_many_at_once(self):
         async def all_of_them():
@@ -105,7 +88,7 @@ class Tools(LitellmCase):
     def test_a_tool_is_called_and_its_result_goes_around(self):
         for model in CHATS:
             with self.subTest(model):
-                answer = self.chat(model, CALL, tools=TOOLS, max_tokens=96)
+                answer = self.chat(model, CALL, tools=[PHONE], max_tokens=96)
                 message = answer.choices[0].message
                 self.assertEqual(answer.choices[0].finish_reason, "tool_calls")
                 self.assertEqual(message.tool_calls[0].function.name, "phone_person")
@@ -115,13 +98,13 @@ class Tools(LitellmCase):
                     "tool_call_id": message.tool_calls[0].id,
                     "content": "ready, the code is 52",
                 }
-                then = self.chat(model, [*CALL, message.model_dump(), result], tools=TOOLS)
+                then = self.chat(model, [*CALL, message.model_dump(), result], tools=[PHONE])
                 self.assertIsInstance(then.choices[0].message.content, str)
 
     def test_required_and_streamed(self):
         for model in CHATS:
             with self.subTest(model):
-                options = {"tools": TOOLS, "tool_choice": "required", "max_tokens": 96}
+                options = {"tools": [PHONE], "tool_choice": "required", "max_tokens": 96}
                 whole = self.chat(model, CALL, **options)
                 pieces = list(self.chat(model, CALL, stream=True, **options))
                 built = litellm.stream_chunk_builder(pieces)

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import client_case
 import openai
-from client_case import CALL, FIFFI, PERSON, STORY, WHO
+from client_case import CALL, FIFFI, PERSON, PHONE, STORY, WHO
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -154,14 +154,7 @@ class Phone(BaseModel):
 
 class Tools(OpenAICase):
     TOOLS = [
-        {
-            "type": "function",
-            "function": {
-                "name": "phone_person",
-                "description": "Calls a person on the phone.",
-                "parameters": PERSON,
-            },
-        },
+        PHONE,
         {"type": "function", "function": {"name": "tell_time", "parameters": {"type": "object"}}},
     ]
 

@@ -11,14 +11,13 @@ import pathlib
 import re
 import socket
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from served import BINARY, Server
+from served import BINARY, ServedCase
 
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
@@ -68,7 +67,8 @@ class Wire:
         self.held += piece
         return bool(piece)
 
-    def _until(self, mark):
+    def until(self, mark):
+        """What comes before `mark`; None at the connection's end."""
         while mark not in self.held:
             if not self._more():
                 return None
@@ -83,16 +83,16 @@ class Wire:
 
     def _chunks(self):
         body = b""
-        while (size := int(self._until(b"\r\n"), 16)) > 0:
+        while (size := int(self.until(b"\r\n"), 16)) > 0:
             body += self._exactly(size)
-            self._until(b"\r\n")
-        self._until(b"\r\n")
+            self.until(b"\r\n")
+        self.until(b"\r\n")
         return body
 
     def read(self, has_body=True):
         """The next answer, interim ones passed over; None at the connection's end."""
         while True:
-            head = self._until(b"\r\n\r\n")
+            head = self.until(b"\r\n\r\n")
             if head is None:
                 return None
             first, *lines = head.decode("latin-1").split("\r\n")
@@ -143,19 +143,14 @@ class Canary(threading.Thread):
             time.sleep(0.01)
 
 
-class HostileCase(unittest.TestCase):
+class HostileCase(ServedCase):
     """One server for a class, one canary for each of its rows."""
 
-    FLAGS = ()
-    KEY = ""
     SLACK = 8 << 20  # bytes of memory that a row may leave
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.server = Server("--files-dir", f"{folder.name}/files", *cls.FLAGS, key=cls.KEY)
-        cls.addClassCleanup(cls.server.stop)
+        super().setUpClass()
         host, port = cls.server.url.removeprefix("http://").split(":")
         cls.address = (host, int(port))
         cls.proc = pathlib.Path(f"/proc/{cls.server.process.pid}")

@@ -1,7 +1,6 @@
 """Rows E: what a body says, and what its fields ask for."""
 
 import json
-import time
 
 import hostile_case
 from hostile_case import CHAT, CONTEXT, TEXT
@@ -54,17 +53,6 @@ class Request(hostile_case.HostileCase):
         body = ASK if route == TEXT else {"messages": HELLO, "max_tokens": 2}
         return self.posted(route, body | more)
 
-    def quickly(self, seconds, route, body):
-        """The answer, which must be there within so many seconds, however busy the machine: the best of three."""
-        times = []
-        for _ in range(3):
-            began = time.monotonic()
-            reply = self.posted(route, body)
-            times.append(time.monotonic() - began)
-            if times[-1] <= seconds:
-                return reply
-        self.fail(f"answered after {min(times):.3f} s, not {seconds}")
-
     def test_e01_e02_bodies_that_are_no_object_of_json(self):
         for body in NO_JSON:
             with self.subTest(body):
@@ -91,7 +79,9 @@ class Request(hostile_case.HostileCase):
         for field in ("chat_template_kwargs", "metadata", "stream_options", "logit_bias", "x", "response_format"):
             with self.subTest(field):
                 body = {"messages": HELLO, "max_tokens": 1, field: many}
-                self.assertIn(self.quickly(5, CHAT, body).status, (200, 400))
+                self.assertIn(self.posted(CHAT, body).status, (200, 400))
+        refused = self.asked(CHAT, chat_template_kwargs=many)
+        self.assert_refused(refused, 400, param="chat_template_kwargs")
         reply = self.posted(TEXT, b'{"prompt": "a", "max_tokens": 1, "' + b"k" * 10_000_000 + b'": 1}')
         self.assertIn(reply.status, (200, 400))
         self.assertLess(sum(len(value) for value in reply.headers.values()), 8192)
@@ -148,7 +138,7 @@ class Request(hostile_case.HostileCase):
         for value in (0, -1, 129, 10**9):
             with self.subTest(value):
                 body = ASK | {"n": value}
-                self.assert_refused(self.quickly(1, TEXT, body), 400, param="n")
+                self.assert_refused(self.posted(TEXT, body), 400, param="n")
 
     def test_e11_shapes_of_distributions(self):
         greedy = self.asked(max_tokens=8, temperature=0).json()["choices"][0]["text"]
@@ -213,7 +203,7 @@ class Request(hostile_case.HostileCase):
             with self.subTest(bias):
                 self.assert_refused(self.asked(logit_bias=bias), 400)
         many = {str(i): 1 for i in range(300_000)}
-        self.assert_refused(self.quickly(2, TEXT, ASK | {"logit_bias": many}), 400, param="logit_bias")
+        self.assert_refused(self.asked(logit_bias=many), 400, param="logit_bias")
         banned = {str(i): -100 for i in range(100)}
         self.assert_fine(self.asked(logit_bias=banned))
         self.assert_refused(self.asked(allowed_token_ids=[]), 400)

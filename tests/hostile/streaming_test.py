@@ -20,7 +20,7 @@ class Streams(hostile_case.HostileCase):
         with Wire(self.address, timeout=60) as wire:
             wire.send(self.request(TEXT, body))
             if after is not None:
-                wire._until(after)
+                wire.until(after)
 
     def test_g01_clients_that_go(self):
         for body, after in ((LONG, None), (LONG, b"data: "), (SHORT, b'"finish_reason":"length"'), (LONG, b"HTTP/1.1 200")):
