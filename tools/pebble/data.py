@@ -27,7 +27,7 @@ MIX = {"story_qa": 150, "long_recall": 40, "list": 80, "arithmetic": 120, "sort"
        "count_drill": 30, "crowd_drill": 150}
 # From this many tokens seen on: the longest distance of long_recall, and how many of its documents per 1,000.
 LENGTHS = ((0, 80, 20), (1_200_000, 200, 40), (3_000_000, 500, 50), (16_000_000, 1000, 40), (24_000_000, 1600, 90),
-           (46_000_000, 1600, 130), (67_000_000, 1600, 60), (84_000_000, 1600, 100))
+           (45_400_000, 1600, 70), (56_000_000, 1600, 100))
 # From this many tokens seen on: weight of noise to copy, beside the 1,000 above.
 COPIES = ((0, 300), (1_600_000, 40))
 CONTEXT_SHARE = 0.12  # of the tokens that no assistant wrote, this share is learned from, drawn anew for each document
@@ -135,6 +135,15 @@ def stretched(length: int, draw: random.Random) -> np.ndarray:
     return positions
 
 
+def in_pairs(batches: list[Batch], draw: random.Random) -> list[Batch]:
+    """In random order, but two of like cost side by side: the passes of a step wait for each other."""
+    batches = sorted(batches, key=lambda batch: batch.tokens * (1 + batch.ids.shape[1] / CONTEXT))
+    pairs = [batches[first : first + 2] for first in range(0, len(batches), 2)]
+    odd = [pairs.pop()] if len(batches) % 2 else []
+    draw.shuffle(pairs)
+    return sum(pairs + odd, [])
+
+
 class Stream:
     """The endless training data of one seed."""
 
@@ -165,8 +174,7 @@ class Stream:
             number += 1
         documents.sort(key=lambda pair: -len(pair[0].ids))
         batches = [self.batch(rows) for rows in self._rows(documents)]
-        random.Random(f"pebble order {self.seed} {first}").shuffle(batches)
-        return batches, number
+        return in_pairs(batches, random.Random(f"pebble order {self.seed} {first}")), number
 
     def _rows(self, documents: list) -> Iterator[list]:
         """Cuts documents, sorted by falling length, into rows that fill a micro-batch; only the last has fewer."""

@@ -20,6 +20,7 @@ class RunState:
         self.path, self.model, self.optimizers, self.settings = path, model, optimizers, settings
         self.step = self.tokens = self.answer_tokens = 0
         self.document = self.micro = 0  # the next window begins with this document; so many of its micro-batches are done
+        self.decay_start: int | None = None  # tokens seen where the learning rate began to fall
         self.averaged = {name: value.detach().clone() for name, value in model.named_parameters()}
 
     @torch.no_grad()
@@ -35,7 +36,8 @@ class RunState:
     def save(self) -> None:
         """Replaces the file at once, so that a stop at any moment leaves a whole one."""
         whole = {"model": self.model.state_dict(), "averaged": self.averaged, "place": self.place(),
-                 "settings": self.settings, "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+                 "settings": self.settings, "decay_start": self.decay_start,
+                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
         fresh = self.path.with_suffix(".new")
         torch.save(whole, fresh)
         os.replace(fresh, self.path)
@@ -52,6 +54,8 @@ class RunState:
             optimizer.load_state_dict(saved)
         for name, value in whole["place"].items():
             setattr(self, name, value)
+        if whole["settings"]["decay_tokens"] == self.settings["decay_tokens"]:
+            self.decay_start = whole.get("decay_start")  # the same fall goes on
         return True
 
 

@@ -62,7 +62,8 @@ class Trainer:
         elif self.state.load():
             print(f"goes on from {self.state.path} at step {self.state.step}", flush=True)
         self.first_step = self.state.step
-        self.decay_start = self.state.tokens
+        if args.decay_tokens and self.state.decay_start is None:
+            self.state.decay_start = self.state.tokens
         self.dev = DevSet(self.encoder)
         self.curve = Curve(self.work / "curve.csv")
         # Each pass on one core: two passes at a time wait for each other once a step, two threads in a pass at each product.
@@ -73,7 +74,7 @@ class Trainer:
         """The share of the full learning rate: up over the first steps of every start, flat, down at the end."""
         share = min(1.0, (self.state.step - self.first_step + 1) / self.args.warmup)
         if self.args.decay_tokens:
-            share *= max(0.0, 1 - (self.state.tokens - self.decay_start) / self.args.decay_tokens)
+            share *= max(0.0, 1 - (self.state.tokens - self.state.decay_start) / self.args.decay_tokens)
         return share
 
     def gradients(self, batch: Batch, learned: int) -> tuple[list[Tensor], Tensor]:
@@ -109,7 +110,7 @@ class Trainer:
 
     def finished(self, since: float) -> bool:
         if self.args.decay_tokens:
-            return self.state.tokens - self.decay_start >= self.args.decay_tokens
+            return self.state.tokens - self.state.decay_start >= self.args.decay_tokens
         return time.monotonic() - since >= self.args.hours * 3600 or self.state.tokens >= self.args.tokens
 
     def measure(self, loss: float) -> None:

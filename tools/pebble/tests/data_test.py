@@ -95,6 +95,14 @@ class Data(unittest.TestCase):
         self.assertTrue(all((a.ids == b.ids).all() and (a.places == b.places).all() for a, b in zip(first, again, strict=True)))
         self.assertNotEqual(first[0].ids.tobytes(), other[0].ids.tobytes())
 
+    def test_the_two_passes_of_a_step_cost_nearly_the_same(self) -> None:
+        batches, _ = data.Stream(self.encoder, 5, micro_tokens=2048).window(0, 60_000_000)
+        pairs = list(zip(batches[::2], batches[1::2], strict=False))
+        waited = sum(abs(a.tokens - b.tokens) for a, b in pairs)
+        self.assertLess(waited, 0.04 * sum(batch.tokens for batch in batches))
+        sizes = [a.tokens for a, _ in pairs]
+        self.assertNotEqual(sizes, sorted(sizes))
+
     def test_every_answer_token_is_learned_once(self) -> None:
         stream = data.Stream(self.encoder, 5)
         batches, after = stream.window(0, 0)

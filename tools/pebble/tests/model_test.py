@@ -92,6 +92,18 @@ class Model(unittest.TestCase):
         self.assertEqual(trainer.rate(), 0.0)
         self.assertTrue(trainer.finished(0.0))
 
+    def test_a_fall_goes_on_after_a_stop(self) -> None:
+        flags = ["--model", str(self.folder), "--work", str(self.folder / "work"), "--layers", "1", "--warmup", "1"]
+        first = train.Trainer(train.parse([*flags, "--decay-tokens", "1000"]))
+        first.state.tokens = 250
+        first.state.save()
+        same = train.Trainer(train.parse([*flags, "--decay-tokens", "1000"]))
+        self.assertAlmostEqual(same.rate(), 0.75)
+        other = train.Trainer(train.parse([*flags, "--decay-tokens", "500"]))
+        self.assertAlmostEqual(other.rate(), 1.0)
+        flat = train.Trainer(train.parse(flags))
+        self.assertAlmostEqual(flat.rate(), 1.0)
+
     def test_the_template_has_one_bos_in_transformers(self) -> None:
         tokenizer = AutoTokenizer.from_pretrained(self.folder)
         messages = [{"role": "user", "content": "Hello!"}]
