@@ -37,7 +37,7 @@ class Server:
                 break
         if not self.url:
             raise AssertionError("the server did not start")
-        # A pipe that nobody empties would stop the server at its next line.
+        # A pipe that nobody empties would cost the log its lines.
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
 

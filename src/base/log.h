@@ -23,6 +23,12 @@ void set_log_level(LogLevel level);
 
 void log_line(LogLevel level, std::string_view line);
 
+/// Writes a finished line and a newline to standard error, for sinks. Never waits long for a
+/// reader: where a pipe or terminal takes nothing for a tenth of a second, this line and those
+/// after it are dropped, until it takes some again; a warning through the sink then says how many
+/// were.
+void write_log(std::string_view line);
+
 template <class... Args>
 void log_info(fmt::format_string<Args...> format, Args&&... args) {
   log_line(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));

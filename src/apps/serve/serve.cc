@@ -79,15 +79,13 @@ Result<void> check_reach(const server::HttpConfig& http) {
 
 void json_sink(LogLevel level, std::string_view line) {
   constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
-  const std::string text = server::message_line(kNames[static_cast<size_t>(level)], line) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  write_log(server::message_line(kNames[static_cast<size_t>(level)], line));
 }
 
 void log_request(const server::AccessEntry& entry, server::LogFormat format) {
   const std::string line = server::access_line(entry, format);
   if (format == server::LogFormat::kText) return log_line(LogLevel::kInfo, line);
-  const std::string text = line + "\n";
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  write_log(line);
 }
 
 // What curl needs to be told to reach this server.
