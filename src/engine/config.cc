@@ -29,7 +29,8 @@ constexpr ConfigField kFields[] = {
      .unit = "sequences",
      .min = 1,
      .max = 4096,
-     .help = "how many sequences run in one batch; auto is 64"},
+     .help = "how many sequences run in one batch; auto is 64 to 256: their logits take a 64th of "
+             "what the weights leave"},
     {.name = "max-num-batched-tokens",
      .kind = FieldKind::kInteger,
      .fallback = "auto",
@@ -82,8 +83,10 @@ constexpr ConfigField kFields[] = {
      .unit = "blocks of 32 tokens",
      .min = 1,
      .max = 1 << 26,
-     .help = "size of the KV pool; auto is what the sequences can fill, within half of the free "
-             "memory"},
+     .help =
+         "size of the KV pool; auto is what --max-num-seqs sequences of full length fill (64 where "
+         "that is auto), within half of the free "
+         "memory"},
     {.name = "no-enable-prefix-caching",
      .kind = FieldKind::kSwitch,
      .help = "compute every prompt from its start, also where an earlier one began alike"},

@@ -14,7 +14,11 @@
 namespace strata::engine {
 namespace {
 
-constexpr int64_t kDefaultSequences = 64;
+// Sequences in a batch: between these, as many as there are rows of logits in this share of the
+// memory that the weights leave.
+constexpr int64_t kLeastSequences = 64;
+constexpr int64_t kMostSequences = 256;
+constexpr int64_t kLogitsShare = 64;
 // Larger prefill chunks gain nothing: f32 outputs and weights then leave the caches
 // (docs/benchmarks.md).
 constexpr int64_t kDefaultChunk = 512;
@@ -96,14 +100,27 @@ Result<void> resolve_isa(const Inputs& in, ResolvedConfig& resolved) {
   return {};
 }
 
+int64_t default_sequences(const Inputs& in) {
+  const int64_t memory = in.config.memory_bytes.value_or(in.machine.memory_bytes);
+  const int64_t row = in.spec.vocab * static_cast<int64_t>(sizeof(float));
+  const int64_t left = memory - in.plan.memory_bytes;
+  return std::clamp(left / kLogitsShare / row, kLeastSequences, kMostSequences);
+}
+
+// Sequences of full length that the pool is made for: short ones share it, so a wider batch does
+// not make a default pool larger.
+int64_t pool_sequences(const Inputs& in, const ResolvedConfig& resolved) {
+  return std::min(resolved.max_num_seqs, in.config.max_num_seqs.value_or(kLeastSequences));
+}
+
 // A step has room for a row of every sequence and for a whole chunk; what was not asked for gives
 // way.
 Result<void> resolve_rows(const Inputs& in, ResolvedConfig& resolved) {
   const std::optional<int64_t> asked = in.config.max_num_batched_tokens;
   const int64_t most = asked.value_or(std::numeric_limits<int64_t>::max());
-  resolved.max_num_seqs = in.config.max_num_seqs.value_or(std::min(kDefaultSequences, most));
+  resolved.max_num_seqs = in.config.max_num_seqs.value_or(std::min(default_sequences(in), most));
   decide(resolved, "max-num-seqs", fmt::format("{}", resolved.max_num_seqs),
-         in.config.max_num_seqs ? "as asked" : "the default");
+         in.config.max_num_seqs ? "as asked" : "64 to 256, by what their logits take");
   resolved.prefill_chunk = in.config.prefill_chunk.value_or(std::min(kDefaultChunk, most));
   decide(resolved, "prefill-chunk", fmt::format("{}", resolved.prefill_chunk),
          in.config.prefill_chunk ? "as asked" : "longer ones leave the caches");
@@ -235,7 +252,7 @@ int64_t pool_wish(const Inputs& in, const ResolvedConfig& resolved, int64_t shar
   const int64_t length =
       in.config.max_model_len.value_or(std::min(in.spec.max_position, kDefaultLength));
   const int64_t blocks = divide_up(length, resolved.block_tokens);
-  const int64_t full = slab * slabs_for(resolved.slab_plan, blocks * resolved.max_num_seqs);
+  const int64_t full = slab * slabs_for(resolved.slab_plan, blocks * pool_sequences(in, resolved));
   const int64_t one = slab * slabs_for(resolved.slab_plan, blocks);
   const int64_t wish = std::min(full, share);
   return in.config.max_model_len ? std::max(wish, one) : wish;
@@ -377,13 +394,14 @@ Result<void> resolve_kv(const Inputs& in, ResolvedConfig& resolved) {
     resolved.slabs = slabs_for(resolved.slab_plan, resolved.kv_blocks);
     decide(resolved, "kv-blocks", fmt::format("{}", resolved.kv_blocks), "as asked");
   } else {
-    const int64_t full = slabs_for(resolved.slab_plan, one_sequence * resolved.max_num_seqs);
+    const int64_t full = slabs_for(resolved.slab_plan, one_sequence * pool_sequences(in, resolved));
     resolved.slabs = std::min(full, budget_slabs);
     resolved.kv_blocks = blocks_in(resolved.slab_plan, resolved.slabs);
     decide(
         resolved, "kv-blocks", fmt::format("{}", resolved.kv_blocks),
         fmt::format("{}: {}", memory::format_bytes(resolved.slabs * resolved.slab_plan.slab_bytes),
-                    resolved.slabs == full   ? "every sequence at full length"
+                    resolved.slabs == full
+                        ? fmt::format("{} sequences at full length", pool_sequences(in, resolved))
                     : in.config.memory_bytes ? "what --memory leaves"
                                              : "half of the memory left over"));
   }

@@ -51,11 +51,35 @@ TEST_F(Resolve, AnswersEveryAutoWithAReason) {
   EXPECT_EQ(reason(*resolved, "isa"), "avx2: the best of this CPU");
   EXPECT_EQ(reason(*resolved, "threads"), "3: one per core that the process may use");
   EXPECT_EQ(reason(*resolved, "max-model-len"), "256: what the model was made for");
-  EXPECT_NE(reason(*resolved, "kv-blocks").find("every sequence at full length"),
-            std::string::npos);
+  EXPECT_NE(reason(*resolved, "kv-blocks").find("64 sequences at full length"), std::string::npos);
   EXPECT_GE(resolved->kv_blocks, 64 * 8);
   EXPECT_FALSE(reason(*resolved, "max-num-seqs").empty());
   EXPECT_FALSE(reason(*resolved, "prefill-chunk").empty());
+}
+
+// A small vocabulary or a large machine: more at once, but no larger pool for it.
+TEST_F(Resolve, RunsAsManySequencesAsTheirLogitsAreCheapFor) {
+  model::ModelSpec spec = opened_->spec();
+  spec.vocab = 100'000;  // 400 kB of logits a sequence
+  model::WeightPlan plan = opened_->plan();
+  const int64_t weights = plan.memory_bytes = int64_t{8} << 30;
+  const auto sequences = [&](int64_t memory, EngineConfig config = {}) {
+    machine_.memory_bytes = memory;
+    machine_.available_bytes = int64_t{1} << 40;
+    const auto resolved = resolve(config, machine_, spec, plan);
+    EXPECT_TRUE(resolved) << refusal_of(resolved);
+    return resolved ? resolved->max_num_seqs : 0;
+  };
+  EXPECT_EQ(sequences(0), 64) << "unknown";
+  EXPECT_EQ(sequences(weights), 64) << "the weights leave nothing";
+  EXPECT_EQ(sequences(weights + 64 * 400'000 * int64_t{100}), 100);
+  EXPECT_EQ(sequences(int64_t{1} << 40), 256);
+  EXPECT_EQ(sequences(int64_t{1} << 40, {.memory_bytes = weights + (1 << 30)}), 64);
+  const auto wide = with({});
+  ASSERT_TRUE(wide);
+  EXPECT_EQ(wide->max_num_seqs, 256);
+  EXPECT_EQ(wide->kv_blocks, with({.max_num_seqs = 64})->kv_blocks);
+  EXPECT_GT(with({.max_num_seqs = 256})->kv_blocks, wide->kv_blocks);
 }
 
 TEST_F(Resolve, FitsRowsIntoTheTokensOfAStep) {
