@@ -40,6 +40,9 @@ constexpr int64_t kUnknownBudget = INT64_MAX / 4;
 constexpr int64_t kLeftFree = 16;
 constexpr int64_t kLeastText = 16 << 20;
 constexpr int64_t kMostText = 1 << 30;
+// Beside streamed weights, where every byte more of residents is a byte less to read in a pass; the
+// tries of the largest vocabularies still fit into half of it.
+constexpr int64_t kMostTextOnDisk = 256 << 20;
 
 struct Inputs {
   const EngineConfig& config;
@@ -282,12 +285,15 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   const int64_t available =
       in.machine.available_bytes == 0 ? 0 : in.machine.available_bytes + in.machine.process_bytes;
   const std::optional<int64_t> asked = in.config.memory_bytes;
-  const Beside beside = take_beside(in, resolved, asked.value_or(available));
-  resolved.text_bytes = beside.text;
-  resolved.fixed_bytes = beside.sum();
-  resolved.program_bytes = beside.base + scratch_bytes(in, resolved);
+  Beside beside = take_beside(in, resolved, asked.value_or(available));
+  const auto keep = [&] {
+    resolved.text_bytes = beside.text;
+    resolved.fixed_bytes = beside.sum();
+    resolved.program_bytes = beside.base + scratch_bytes(in, resolved);
+  };
   const WeightDemand weights(in.config, in.plan);
   if (!asked && available == 0) {  // unknown: the system refuses if it must
+    keep();
     resolved.placement = TRY(weights.place(kUnknownBudget));
     decide_weights(in, resolved);
     return kUnknownBudget;
@@ -296,11 +302,13 @@ Result<int64_t> pool_budget(const Inputs& in, ResolvedConfig& resolved) {
   // Every group needs a slab.
   const int64_t pool = resolved.slab_plan.slab_bytes *
                        static_cast<int64_t>(resolved.slab_plan.frames_per_slab.size());
+  const int64_t all = beside.sum() + in.plan.memory_bytes;
+  const bool fits = all + std::max(pool, pool_wish(in, resolved, most / kPoolShareInRam)) <= most;
+  if (!fits) beside.text = std::min(beside.text, kMostTextOnDisk);
+  keep();
   const int64_t least = beside.sum() + weights.least() + pool;
   if (least > most) return refuse_memory(in, beside, weights.least(), most);
 
-  const int64_t all = beside.sum() + in.plan.memory_bytes;
-  const bool fits = all + std::max(pool, pool_wish(in, resolved, most / kPoolShareInRam)) <= most;
   int64_t ceiling = most;
   if (!asked) ceiling = fits ? default_ceiling(available, all) : most - most / kLeftFree;
   const int64_t room = std::max(ceiling, least) - beside.sum();

@@ -270,6 +270,20 @@ TEST_F(Resolve, StreamsWeightsThatDoNotFitAndKeepsTheCeiling) {
   EXPECT_TRUE(streamed && in_memory);
 }
 
+TEST_F(Resolve, TextGivesWayToResidentsOfALargeModel) {
+  model::WeightPlan plan = large_plan(opened_->plan());
+  const auto text = [&](int64_t ceiling) {
+    const auto resolved = resolve({.memory_bytes = ceiling}, machine_, opened_->spec(), plan);
+    EXPECT_TRUE(resolved) << refusal_of(resolved);
+    return resolved ? resolved->text_bytes : 0;
+  };
+  constexpr int64_t kGib = 1 << 30;
+  EXPECT_EQ(text(8 * kGib), kGib / 2);
+  plan.memory_bytes = 9 * kGib;
+  EXPECT_EQ(text(8 * kGib), kGib / 4);
+  EXPECT_EQ(text(2 * kGib), kGib / 8) << "a sixteenth is less";
+}
+
 // A ceiling that all but the embedding fits under: the pool is as large as beside weights in
 // memory.
 TEST_F(Resolve, EmbeddingLeavesMemoryFirstAndTakesNoRing) {
