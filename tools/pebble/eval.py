@@ -38,7 +38,7 @@ def questions(seed: int, count: int, split: str) -> list[Question]:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, required=True, help="seed of the questions; training uses 1 and 99000001")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the questions; training uses 1, 10 and 99000001")
     parser.add_argument("--questions", type=int, default=4000, help="how many (default 4000)")
     parser.add_argument("--split", choices=corpus.SPLITS, default="heldout", help="templates and names to use (default heldout)")
     engine = parser.add_mutually_exclusive_group(required=True)
