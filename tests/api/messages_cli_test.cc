@@ -98,9 +98,9 @@ class MessagesCli : public ServeCli {
 
 TEST_F(MessagesCli, AMessageSaysWhatTheChatSays) {
   start_server({}, pebble());
-  const Json body = asks("Tell me a story", {{"system", "You are pebble."}, {"max_tokens", 24}});
+  const Json body = asks("Tell me a story", {{"system", "You are pebble."}, {"max_tokens", 4}});
   const Json message = answer(kMessages, body);
-  const Json chat = answer(kChat, {{"max_tokens", 24},
+  const Json chat = answer(kChat, {{"max_tokens", 4},
                                    {"messages",
                                     {{{"role", "system"}, {"content", "You are pebble."}},
                                      {{"role", "user"}, {"content", "Tell me a story"}}}}});

@@ -74,9 +74,9 @@ class ResponsesCli : public ServeCli {
 TEST_F(ResponsesCli, AResponseSaysWhatTheChatSays) {
   start_server({}, pebble());
   const Json body =
-      asks("Tell me a story", {{"instructions", "You are pebble."}, {"max_output_tokens", 24}});
+      asks("Tell me a story", {{"instructions", "You are pebble."}, {"max_output_tokens", 4}});
   const Json response = answer(kResponses, body);
-  const Json chat = answer(kChat, {{"max_tokens", 24},
+  const Json chat = answer(kChat, {{"max_tokens", 4},
                                    {"messages",
                                     {{{"role", "system"}, {"content", "You are pebble."}},
                                      {{"role", "user"}, {"content", "Tell me a story"}}}}});
@@ -94,7 +94,8 @@ TEST_F(ResponsesCli, AResponseSaysWhatTheChatSays) {
                        {"required", {"ok"}},
                        {"additionalProperties", false}};
   const Json format = {{"type", "json_schema"}, {"name", "n"}, {"schema", schema}};
-  const Json made = answer(kResponses, asks("Is it so?", {{"text", {{"format", format}}}}));
+  const Json made = answer(
+      kResponses, asks("Is it so?", {{"text", {{"format", format}}}, {"max_output_tokens", 400}}));
   EXPECT_TRUE(parsed(made["output"][0]["content"][0]["text"])["ok"].is_boolean()) << made;
 }
 
