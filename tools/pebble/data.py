@@ -2,8 +2,9 @@
 
 An example becomes the ids that the chat template would give (a test holds the two together) and a mask over them: 1 where an
 assistant turn is written, its stop token included. Documents never share a row, so no attention crosses them; rows of like
-length make a micro-batch, and micro-batches of all lengths make a step. A stream is a function of its seed: a document's
-number fixes it, so a run goes on from (first document of the window, micro-batches done).
+length make a micro-batch, micro-batches of all lengths a window, and two of like cost stand side by side in it for a step. A
+stream is a function of its seed: a document's number fixes it, so a run goes on from (first document of the window,
+micro-batches done).
 """
 
 import math
