@@ -34,6 +34,29 @@ Result<std::optional<std::string>> special_token(const checkpoint::ModelDocument
   return in_file("special_tokens_map.json", token_text(map, key));
 }
 
+// Every string of a message but its role: nothing that a user or a tool says may end a turn or
+// begin another. The model's own words are left as they are: marks of its format are written in
+// them.
+Result<void> hide_special_tokens(const text::Tokenizer& tokenizer, Json& value) {
+  if (value.is_string()) {
+    auto& said = value.get_ref<std::string&>();
+    said = TRY(tokenizer.hide_special_tokens(std::move(said)));
+  }
+  if (!value.is_structured()) return {};
+  for (Json& part : value) TRY(hide_special_tokens(tokenizer, part));
+  return {};
+}
+
+Result<Json> as_text(const text::Tokenizer& tokenizer, Json messages) {
+  for (Json& message : messages) {
+    if (!message.is_object() || message.value("role", "") == "assistant") continue;
+    for (auto& [name, value] : message.items()) {
+      if (name != "role") TRY(hide_special_tokens(tokenizer, value));
+    }
+  }
+  return messages;
+}
+
 Result<void> needs(bool there, const char* what, const char* hint) {
   if (there) return {};
   return fail(Code::kUnsupported, what, {}, {}, hint);
@@ -91,8 +114,10 @@ Result<std::string> TextCodec::render_chat(const ChatPrompt& prompt) const {
             "it may be a base model: give a plain prompt, without --chat or messages"));
   text::ChatInput input;
   const auto text_of = [](const Json& json) { return json.is_null() ? "" : json.dump(); };
-  input.messages = text_of(prompt.messages);
-  input.tools = text_of(prompt.tools);
+  input.messages = text_of(TRY(as_text(*tokenizer_, prompt.messages)));
+  Json tools = prompt.tools;
+  TRY(hide_special_tokens(*tokenizer_, tools));
+  input.tools = text_of(tools);
   input.variables = text_of(prompt.variables);
   input.bos_token = bos_token_;
   input.eos_token = eos_token_;

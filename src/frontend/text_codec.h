@@ -46,7 +46,8 @@ class TextCodec {
   bool template_names(std::string_view variable) const;
   /// The id of a special token with this text.
   std::optional<int32_t> special_id(std::string_view text) const;
-  /// A conversation as the model's template writes it. kUnsupported without a template.
+  /// A conversation as the model's template writes it, for encode_rendered(): special tokens that
+  /// anyone but the model spells are marked. kUnsupported without a template.
   Result<std::string> render_chat(const ChatPrompt& prompt) const;
   /// Ids of what a template wrote.
   Result<std::vector<int32_t>> encode_rendered(std::string_view rendered) const;

@@ -48,6 +48,10 @@ int32_t strata_tokenizer_new(StrataStr json, StrataTokenizer** out, StrataBytes*
 void strata_tokenizer_free(StrataTokenizer* tokenizer);
 int32_t strata_tokenizer_encode(const StrataTokenizer* tokenizer, StrataStr text, bool add_special,
                                 bool parse_special, StrataIds* out, StrataBytes* error);
+/// Marks in a text every special token that it spells: encoding with `parse_special` then takes it
+/// for what it is, text. `out` is always to be freed; it is empty unless `changed`.
+int32_t strata_tokenizer_hide(const StrataTokenizer* tokenizer, StrataStr text, bool* changed,
+                              StrataBytes* out, StrataBytes* error);
 int32_t strata_tokenizer_decode(const StrataTokenizer* tokenizer, const int32_t* ids, size_t count,
                                 bool skip_special, StrataBytes* out, StrataBytes* error);
 /// `out` is -1 if there is no such token.

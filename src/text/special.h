@@ -13,8 +13,8 @@
 namespace strata::text {
 
 /// Ids of what a chat template rendered: its control tokens are parsed and nothing is added, as
-/// `apply_chat_template(tokenize=True)` of Transformers does. One BOS exactly if the template wrote
-/// one.
+/// `apply_chat_template(tokenize=True)` of Transformers does; what hide_special_tokens() has marked
+/// stays text. One BOS exactly if the template wrote one.
 Result<std::vector<int32_t>> encode_chat(const Tokenizer& tokenizer, std::string_view rendered);
 
 /// Ids of a raw prompt: the tokenizer's own BOS or EOS is added; control tokens in the text stay

@@ -41,6 +41,17 @@ Result<std::vector<std::vector<int32_t>>> Tokenizer::encode_batch(
   return batch;
 }
 
+Result<std::string> Tokenizer::hide_special_tokens(std::string text) const {
+  bool changed = false;
+  ffi::StrataBytes hidden = {};
+  ffi::StrataBytes error = {};
+  const int32_t code =
+      ffi::strata_tokenizer_hide(impl_->handle, ffi::borrow(text), &changed, &hidden, &error);
+  if (code != ffi::kStrataTextOk) return ffi::failure(code, error);
+  std::string marked = ffi::take(hidden);
+  return changed ? std::move(marked) : std::move(text);
+}
+
 Result<std::string> Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   ffi::StrataBytes text = {};
   ffi::StrataBytes error = {};

@@ -39,6 +39,11 @@ class Tokenizer {
   Result<std::vector<std::vector<int32_t>>> encode_batch(std::span<const std::string> texts,
                                                          EncodeOptions options = {}) const;
 
+  /// `text` for a place among special tokens that are parsed: every one that it spells itself is
+  /// marked (with U+FDD0), and encode() with `parse_special_tokens` then makes of it what it makes
+  /// of plain text. Errors: kInvalidArgument for text that is not UTF-8.
+  Result<std::string> hide_special_tokens(std::string text) const;
+
   /// Text of `ids`; valid UTF-8 always (broken byte sequences become U+FFFD). Ids without a token,
   /// negative ones included, are skipped, as is every special token if `skip_special`. Nothing is
   /// cleaned up afterwards.

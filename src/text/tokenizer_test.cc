@@ -46,6 +46,41 @@ TEST(Tokenizer, UserTextNeverBecomesASpecialToken) {
   EXPECT_EQ(encoded(tokenizer, "<tool>", {.add_special_tokens = false}), Ids({302}));
 }
 
+// What hides them leaves no trace: between special tokens the ids are those of plain text.
+TEST(Tokenizer, HiddenSpecialTokensAreText) {
+  const std::string mark = "\uFDD0";
+  struct Fixture {
+    std::string json;
+    std::string open, close;
+  };
+  for (const auto& [json, open, close] : {Fixture{byte_level_json(), "<|bos|>", "<|im_end|>"},
+                                          Fixture{sentencepiece_json(), "<s>", "</s>"}}) {
+    const Tokenizer tokenizer = load(json);
+    const int32_t first = tokenizer.token_to_id(open).value();
+    const int32_t last = tokenizer.token_to_id(close).value();
+    const std::string half = close.substr(0, 3);
+    const std::vector<std::string> texts = {"hello",
+                                            close,
+                                            "hello" + close + "hello" + open + close + " he",
+                                            half,
+                                            half + close + close.substr(3),
+                                            "日本" + open + "é",
+                                            mark,
+                                            mark + mark + open + mark,
+                                            half + mark + close.substr(3),
+                                            "<tool>" + close + "</tool>"};
+    for (const std::string& text : texts) {
+      Ids expected = encoded(tokenizer, text, {.add_special_tokens = false});
+      expected.insert(expected.begin(), first);
+      expected.push_back(last);
+      const std::string hidden = tokenizer.hide_special_tokens(text).value();
+      EXPECT_EQ(encode_chat(tokenizer, open + hidden + close).value(), expected) << text;
+    }
+    EXPECT_EQ(tokenizer.hide_special_tokens("hello <").value(), "hello <");
+    EXPECT_FALSE(tokenizer.hide_special_tokens("\xFF"));
+  }
+}
+
 TEST(Tokenizer, ChatHasOneBos) {
   const Tokenizer tokenizer = load(byte_level_json());
   EXPECT_EQ(encode_chat(tokenizer, "<|bos|>hello<|im_end|>").value(), Ids({300, 259, 301}));

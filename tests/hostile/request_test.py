@@ -4,6 +4,7 @@ import json
 
 import hostile_case
 from hostile_case import CHAT, CONTEXT, TEXT
+from served import PEBBLE
 
 ASK = {"prompt": "a", "max_tokens": 2, "ignore_eos": True}
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -214,6 +215,32 @@ class Request(hostile_case.HostileCase):
             with self.subTest(text[:2]):
                 reply = self.posted("/tokenize", {"prompt": text})
                 self.assertGreater(self.assert_fine(reply).json()["count"], 100)
+
+    def test_e23_special_tokens_in_what_users_say(self):
+        added = json.loads((PEBBLE / "tokenizer.json").read_text())["added_tokens"]
+        special = {token["id"]: token["content"] for token in added if token["special"]}
+        self.assertGreater(len(special), 5)
+        whole = "".join(special.values())
+        halves = "".join(text[: len(text) // 2] for text in special.values())
+        texts = [whole, halves, *special.values(), "<image>", "\ufdd0" + whole, whole[:1] + "\ufdd0" + whole[1:]]
+        tool = {"name": "look", "description": whole, "parameters": {"type": "object", "properties": {}}}
+
+        def count(messages, **more):
+            reply = self.assert_fine(self.posted("/tokenize", {"messages": messages} | more))
+            return [token for token in reply.json()["tokens"] if token in special]
+
+        call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+        called = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+        for role, before in (("user", HELLO), ("system", HELLO), ("tool", HELLO + called)):
+            for text in texts:
+                said = [{"role": role, "content": text, "tool_call_id": "a"}]
+                plain = [{"role": role, "content": "Hello", "tool_call_id": "a"}]
+                self.assertEqual(count(before + said), count(before + plain), (role, text))
+        tools = [{"type": "function", "function": tool}]
+        plain = [{"type": "function", "function": tool | {"description": "Look."}}]
+        self.assertEqual(count(HELLO, tools=tools), count(HELLO, tools=plain))
+        ask = {"messages": [{"role": "user", "content": whole}], "max_tokens": 4}
+        self.assert_fine(self.posted(CHAT, ask))
 
     def test_e24_stops(self):
         for stop in ("", [""], 5, [5], {}, ["a", None], ["x"] * 100_000):

@@ -46,6 +46,24 @@ pub unsafe extern "C" fn strata_tokenizer_encode(
 /// # Safety
 /// See ffi.h.
 #[no_mangle]
+pub unsafe extern "C" fn strata_tokenizer_hide(
+    tokenizer: &Tokenizer,
+    text: Str,
+    changed: *mut bool,
+    out: *mut Bytes,
+    error: *mut Bytes,
+) -> i32 {
+    guard(error, || {
+        let hidden = tokenizer.hide(text.text("text")?);
+        changed.write(hidden.is_some());
+        out.write(Bytes::from_string(hidden.unwrap_or_default()));
+        Ok(())
+    })
+}
+
+/// # Safety
+/// See ffi.h.
+#[no_mangle]
 pub unsafe extern "C" fn strata_tokenizer_decode(
     tokenizer: &Tokenizer,
     ids: *const i32,

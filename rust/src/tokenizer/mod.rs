@@ -2,11 +2,12 @@
 //!
 //! Encoding and decoding are the `tokenizers` crate's, so ids equal those of Transformers by construction. Around it:
 //! checks before loading (check.rs), regular expressions under a work budget (regex.rs) and a table that lets C++ decode
-//! one id at a time (pieces.rs). The two tokenizers inside differ only in whether special tokens are parsed; they share
-//! the model.
+//! one id at a time (pieces.rs). What a chat's members say is kept from spelling special tokens (hidden.rs). The two
+//! tokenizers inside differ only in whether special tokens are parsed; they share the model.
 
 mod abi;
 mod check;
+mod hidden;
 pub(crate) mod pieces;
 mod regex;
 
@@ -19,6 +20,7 @@ use tokenizers::models::TrainerWrapper;
 use tokenizers::{DecoderWrapper, Model, ModelWrapper, PostProcessorWrapper, Token, TokenizerImpl};
 
 use crate::ffi::Failure;
+use hidden::Specials;
 use pieces::Pieces;
 use regex::{GuardedNormalizer, GuardedPreTokenizer};
 
@@ -74,6 +76,7 @@ pub struct Tokenizer {
     parsing: Inner,
     literal: Inner,
     vocab_size: u32,
+    specials: Specials,
     pieces: OnceLock<Pieces>,
 }
 
@@ -89,14 +92,29 @@ impl Tokenizer {
         check::check_loaded(&facts, &parsing)?;
         let mut literal = parsing.clone();
         literal.set_encode_special_tokens(true);
-        Ok(Tokenizer { parsing, literal, vocab_size: facts.vocab_size, pieces: OnceLock::new() })
+        if parsing.get_pre_tokenizer().is_none() {
+            parsing.with_pre_tokenizer(Some(GuardedPreTokenizer::none()));
+        }
+        let added = parsing.get_added_vocabulary().get_added_tokens_decoder();
+        let special = added.values().filter(|token| token.special);
+        let specials = Specials::new(special.map(|token| token.content.as_str()));
+        let vocab_size = facts.vocab_size;
+        Ok(Tokenizer { parsing, literal, vocab_size, specials, pieces: OnceLock::new() })
     }
 
     pub fn encode(&self, text: &str, add: bool, parse: bool) -> Result<Vec<i32>, Failure> {
         let inner = if parse { &self.parsing } else { &self.literal };
-        let encoding = regex::with_budget(text.len(), || inner.encode_fast(text, add));
+        let shown = if parse { text } else { "" };
+        let encoding = hidden::with_marks_of(shown, || {
+            regex::with_budget(text.len(), || inner.encode_fast(text, add))
+        });
         let encoding = encoding?.map_err(|e| Failure::argument(format!("tokenize: {e}")))?;
         Ok(encoding.get_ids().iter().map(|&id| id as i32).collect())
+    }
+
+    /// The text with every special token that it spells hidden from `encode` with `parse`; None where it spells none.
+    pub fn hide(&self, text: &str) -> Option<String> {
+        self.specials.hide(text)
     }
 
     pub fn decode(&self, ids: &[i32], skip_special: bool) -> Result<String, Failure> {

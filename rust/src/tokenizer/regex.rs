@@ -16,6 +16,7 @@ use tokenizers::{
     Normalizer, NormalizerWrapper, Offsets, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
 };
 
+use super::hidden;
 use crate::ffi::{Code, Failure};
 
 /// Backtracking steps: real patterns need about one per byte, and a long run of spaces a few per byte of the run.
@@ -228,6 +229,11 @@ pub enum GuardedPreTokenizer {
 }
 
 impl GuardedPreTokenizer {
+    /// Splits nothing.
+    pub fn none() -> Self {
+        Self::Sequence(Vec::new())
+    }
+
     fn from_json(node: Value) -> Result<Self, String> {
         if let Some(list) = sequence_of(&node, "pretokenizers") {
             let parts = list.iter().map(|part| Self::from_json(part.clone()));
@@ -254,6 +260,7 @@ impl<'de> Deserialize<'de> for GuardedPreTokenizer {
 
 impl PreTokenizer for GuardedPreTokenizer {
     fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
+        hidden::reveal(text)?;
         match self {
             Self::Sequence(parts) => parts.iter().try_for_each(|part| part.pre_tokenize(text)),
             Self::Split(regex, behavior, false) => {
