@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdint>
+#include <mutex>
 
 namespace strata {
 namespace {
@@ -35,8 +36,10 @@ void to_stderr(LogLevel level, std::string_view line) {
 
 constexpr int kPatienceMs = 100;
 
+// Threads take turns, or two would find the same room. What follows it is its.
+std::mutex g_writing;
 // Lines dropped since standard error last took one.
-std::atomic<uint64_t> g_dropped{0};
+uint64_t g_dropped = 0;
 
 // Standard error takes PIPE_BUF bytes without waiting, as a pipe that poll calls writable does.
 bool takes_more(int wait_ms) {
@@ -48,31 +51,33 @@ bool takes_more(int wait_ms) {
   return ready > 0;
 }
 
+// False where nobody took all of it in time. With lines dropped before it there is no patience
+// left.
+bool put(std::string_view left) {
+  while (!left.empty()) {
+    if (!takes_more(g_dropped == 0 ? kPatienceMs : 0)) return false;
+    // One write, so that lines of several processes do not mix. Nothing can be done where it fails.
+    const ssize_t written =
+        ::write(STDERR_FILENO, left.data(), std::min<size_t>(left.size(), PIPE_BUF));
+    if (written <= 0) return true;
+    left.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
 std::atomic<LogSink> g_sink{to_stderr};
 std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
 }  // namespace
 
 void write_log(std::string_view line) {
-  std::string text(line);
-  text += '\n';
-  std::string_view left = text;
-  while (!left.empty()) {
-    if (!takes_more(g_dropped.load() == 0 ? kPatienceMs : 0)) {
-      ++g_dropped;
-      return;
-    }
-    if (const uint64_t dropped = g_dropped.exchange(0); dropped > 0) {
-      log_warning("{} lines of the log were dropped: nobody read standard error", dropped);
-      continue;  // the warning may have filled it again
-    }
-    // One write, so that lines of several threads or processes do not mix. Nothing can be done
-    // where it fails.
-    const ssize_t written =
-        ::write(STDERR_FILENO, left.data(), std::min<size_t>(left.size(), PIPE_BUF));
-    if (written <= 0) return;
-    left.remove_prefix(static_cast<size_t>(written));
+  const std::lock_guard lock(g_writing);
+  if (g_dropped > 0 &&
+      put(fmt::format("warning: {} lines of the log were dropped: nobody read standard error\n",
+                      g_dropped))) {
+    g_dropped = 0;
   }
+  if (!put(std::string(line) + '\n')) g_dropped++;
 }
 
 LogSink set_log_sink(LogSink sink) { return g_sink.exchange(sink); }

@@ -25,8 +25,7 @@ void log_line(LogLevel level, std::string_view line);
 
 /// Writes a finished line and a newline to standard error, for sinks. Never waits long for a
 /// reader: where a pipe or terminal takes nothing for a tenth of a second, this line and those
-/// after it are dropped, until it takes some again; a warning through the sink then says how many
-/// were.
+/// after it are dropped, until it takes some again; a warning then says how many were.
 void write_log(std::string_view line);
 
 template <class... Args>
