@@ -39,9 +39,9 @@ const MAX_SCHEMAS_BYTES: usize = 256 << 10;
 const MAX_CHOICES: usize = 1024;
 const MAX_CHOICE_BYTES: usize = 64 << 10;
 
-/// Blanks between the parts of a JSON text. As many as indented JSON needs and no more: nothing else would ever end a run
-/// of them.
-const BLANKS: &str = r"[\x20\x0A\x0D\x09]{1,64}";
+/// What stands between the parts of a JSON text that people read: a space, or a new line and its indent. No more: small
+/// models fill whatever is allowed with blank lines, and nothing else would ever end a run of them.
+const BLANKS: &str = r"\x20|\x0D?\x0A(\x20{0,32}|\x09{0,16})";
 
 pub fn grammar(kind: Kind, source: &str) -> Result<TopLevelGrammar, Failure> {
     match kind {
