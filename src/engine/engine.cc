@@ -44,7 +44,7 @@ Ending ending_of(sched::FinishReason reason) {
 sched::SchedulerConfig scheduler_config(const ResolvedConfig& config,
                                         const model::KvLayout& layout) {
   sched::SchedulerConfig made{.max_sequences = config.max_num_seqs,
-                              .max_batched_tokens = config.max_num_batched_tokens,
+                              .max_batched_tokens = config.step_rows,
                               .prefill_chunk = config.prefill_chunk,
                               .max_logit_rows = config.max_logit_rows,
                               .block_tokens = config.block_tokens,

@@ -133,7 +133,7 @@ Result<void> resolve_rows(const Inputs& in, ResolvedConfig& resolved) {
     return fail(Code::kInvalidArgument, "--max-num-batched-tokens", fmt::format("{}", most),
                 fmt::format("at least {} {}", chunk ? "--prefill-chunk" : "--max-num-seqs", least));
   }
-  resolved.max_num_batched_tokens = asked.value_or(least);
+  resolved.max_num_batched_tokens = resolved.step_rows = asked.value_or(least);
   decide(resolved, "max-num-batched-tokens", fmt::format("{}", resolved.max_num_batched_tokens),
          asked ? "as asked" : "a chunk, or a token of every sequence");
   return {};

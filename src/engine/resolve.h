@@ -32,7 +32,8 @@ struct ResolvedConfig {
   int threads = 1;
   int64_t max_model_len = 0;
   int64_t max_num_seqs = 0;
-  int64_t max_num_batched_tokens = 0;  // rows of a step
+  int64_t max_num_batched_tokens = 0;  // rows of a step that memory is planned for
+  int64_t step_rows = 0;               // that the scheduler gives a step; at most these
   int64_t prefill_chunk = 0;
   int64_t max_queued_requests = 0;
   bool prefix_caching = true;

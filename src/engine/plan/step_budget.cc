@@ -59,9 +59,8 @@ void balance_step(ResolvedConfig& config, const OpenedModel& opened,
   const PassPrices prices(config, opened, costs);
   const auto found = balanced(prices, least, config.max_num_batched_tokens);
   if (!found || found->rows == config.max_num_batched_tokens) return;
-  config.max_num_batched_tokens = found->rows;
+  config.step_rows = found->rows;
   config.prefill_chunk = std::min(config.prefill_chunk, found->rows);
-  config.max_logit_rows = std::min(config.max_logit_rows, found->rows);
   decide_anew(
       config, "max-num-batched-tokens", found->rows,
       fmt::format("the disk takes {:.3g} s a pass, computing so many {:.3g} s; larger steps "

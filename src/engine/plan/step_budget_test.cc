@@ -2,6 +2,7 @@
 // changes.
 #include "engine/plan/step_budget.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +44,7 @@ class StepBudgetTest : public ::testing::Test {
     return made;
   }
   int64_t rows(const EngineConfig& config, double even) const {
-    return balanced(config, even).max_num_batched_tokens;
+    return balanced(config, even).step_rows;
   }
   static std::string reason(const ResolvedConfig& config, std::string_view name) {
     const auto found = std::ranges::find(config.decisions, name, &Decision::name);
@@ -61,7 +62,6 @@ TEST_F(StepBudgetTest, EndsWhereComputingTakesAsLongAsReading) {
   EXPECT_EQ(rows({.max_num_seqs = 8}, 5000), 512) << "the disk is the bottleneck at any size";
   const ResolvedConfig made = balanced({.max_num_seqs = 8, .all_logits = true}, 100);
   EXPECT_EQ(made.prefill_chunk, 96);
-  EXPECT_EQ(made.max_logit_rows, 96);
   EXPECT_NE(reason(made, "max-num-batched-tokens").find("96: the disk takes "), std::string::npos);
   EXPECT_EQ(reason(made, "prefill-chunk"), "96: at most a step");
 }
@@ -71,18 +71,35 @@ TEST_F(StepBudgetTest, HasRoomForEverySequenceAndForWhatWasAsked) {
   EXPECT_EQ(rows({.max_num_seqs = 8, .max_num_batched_tokens = 512}, 10), 512);
   EXPECT_EQ(rows({.prefill_chunk = 8, .max_num_seqs = 8, .max_num_batched_tokens = 8}, 100), 8);
   const ResolvedConfig chunk = balanced({.prefill_chunk = 300, .max_num_seqs = 8}, 10);
-  EXPECT_EQ(chunk.max_num_batched_tokens, 300) << "nothing is beyond what was there";
+  EXPECT_EQ(chunk.step_rows, 300) << "nothing is beyond what was there";
   EXPECT_EQ(chunk.prefill_chunk, 300);
   EXPECT_EQ(reason(chunk, "prefill-chunk"), "300: as asked");
+}
+
+// A machine without a cache of probes plans before it has prices.
+TEST_F(StepBudgetTest, MemoryIsPlannedWithoutPrices) {
+  const EngineConfig config{.max_num_seqs = 8, .all_logits = true};
+  const ResolvedConfig before = resolved(config, placement::WeightsOn::kDisk);
+  const ResolvedConfig after = balanced(config, 100);
+  EXPECT_LT(after.step_rows, before.step_rows);
+  EXPECT_EQ(after.max_num_batched_tokens, before.max_num_batched_tokens);
+  EXPECT_EQ(after.max_logit_rows, before.max_logit_rows);
+  const auto memory = [&](const ResolvedConfig& made) {
+    std::string said;
+    for (const MemoryUse& use : make_forecast(made, *opened_, prices(100)).memory)
+      said += fmt::format("{} {}\n", use.tag, use.bytes);
+    return said;
+  };
+  EXPECT_EQ(memory(after), memory(before));
 }
 
 TEST_F(StepBudgetTest, StaysWhereNothingIsReadOrKnown) {
   ResolvedConfig in_memory = resolved({.max_num_seqs = 8}, placement::WeightsOn::kRam);
   balance_step(in_memory, *opened_, prices(100));
-  EXPECT_EQ(in_memory.max_num_batched_tokens, 512);
+  EXPECT_EQ(in_memory.step_rows, 512);
   ResolvedConfig unknown = resolved({.max_num_seqs = 8}, placement::WeightsOn::kDisk);
   balance_step(unknown, *opened_, {});
-  EXPECT_EQ(unknown.max_num_batched_tokens, 512);
+  EXPECT_EQ(unknown.step_rows, 512);
   EXPECT_EQ(unknown.prefill_chunk, 512);
 }
 
