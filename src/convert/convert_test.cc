@@ -162,7 +162,7 @@ TEST_F(ConvertTest, ProgressCountsTheUnits) {
                      }});
   ASSERT_TRUE(report);
   EXPECT_EQ(last, model.plan.cut.bytes);
-  EXPECT_EQ(report->units, 6u);
+  EXPECT_EQ(report->units, 10u);
   EXPECT_EQ(report->file_bytes, static_cast<int64_t>(read(out()).size()));
 }
 
@@ -325,7 +325,7 @@ TEST_F(ConvertTest, APackOfAnotherModelOrFormatIsRefusedWhenBound) {
   longer.tensors.insert(longer.tensors.end() - 2, longer.tensors[1]);
   longer.tensors[longer.tensors.size() - 3].layer = 7;
   EXPECT_NE(
-      refusal(longer, WeightDtype::kAuto).find("unit 5 of the pack: got head, expected layer"),
+      refusal(longer, WeightDtype::kAuto).find("unit 9 of the pack: got head, expected layer"),
       std::string::npos)
       << refusal(longer, WeightDtype::kAuto);
 }

@@ -55,7 +55,9 @@ placement::UnitUse use_of(const model::WeightUnit& unit) {
     case model::UnitKind::kHead:
       return placement::UnitUse::kLogits;
     case model::UnitKind::kAttention:
-    case model::UnitKind::kMlp:
+    case model::UnitKind::kGate:
+    case model::UnitKind::kUp:
+    case model::UnitKind::kDown:
       break;
   }
   return placement::UnitUse::kRows;

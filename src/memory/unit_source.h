@@ -21,7 +21,7 @@ struct UnitPiece {
 };
 
 struct StoredUnit {
-  std::string name;                       // for errors: "layer 3 mlp"
+  std::string name;                       // for errors: "layer 3 gate"
   std::vector<UnitPiece> pieces = {};     // in the order in which they are read
   std::optional<uint64_t> checksum = {};  // of the pieces one behind the other
   int64_t bytes = 0;                      // in compute layout

@@ -85,15 +85,30 @@ void Model::set_weights(Weights weights) {
 }
 
 void Model::find_units() {
-  attention_units_.resize(spec_.layers.size());
-  mlp_units_.resize(spec_.layers.size());
+  layer_units_.resize(spec_.layers.size());
   if (weights_.streamed == nullptr) return;
   const std::vector<WeightUnit>& units = weights_.streamed->plan->cut.units;
   for (size_t unit = 0; unit < units.size(); unit++) {
     const auto layer = static_cast<size_t>(units[unit].layer);
-    if (units[unit].kind == UnitKind::kAttention) attention_units_[layer] = unit;
-    if (units[unit].kind == UnitKind::kMlp) mlp_units_[layer] = unit;
-    if (units[unit].kind == UnitKind::kHead) head_unit_ = unit;
+    switch (units[unit].kind) {
+      case UnitKind::kEmbedding:
+        break;
+      case UnitKind::kAttention:
+        layer_units_[layer].attention = unit;
+        break;
+      case UnitKind::kGate:
+        layer_units_[layer].gate = unit;
+        break;
+      case UnitKind::kUp:
+        layer_units_[layer].up = unit;
+        break;
+      case UnitKind::kDown:
+        layer_units_[layer].down = unit;
+        break;
+      case UnitKind::kHead:
+        head_unit_ = unit;
+        break;
+    }
   }
   CHECK(weights_.embedding.data != nullptr || weights_.streamed->embedding != nullptr,
         "the embedding is in memory, or its rows are gathered");
@@ -101,6 +116,10 @@ void Model::find_units() {
 
 void Model::expect(std::span<const int32_t> ids) {
   if (weights_.embedding.data == nullptr) weights_.streamed->embedding->ask(ids);
+}
+
+bool Model::in_memory(size_t unit) const {
+  return weights_.streamed == nullptr || weights_.streamed->store->resident(unit);
 }
 
 bool Model::waits_for(size_t unit, size_t part) const {
@@ -179,11 +198,10 @@ Result<void> Model::forward(const device::ExecContext& context, const ForwardBat
   TRY(embed(context, batch));
   for (size_t layer = 0; layer < spec_.layers.size(); layer++) {
     {
-      const memory::Lease unit = TRY(lease(context, batch, attention_units_[layer]));
+      const memory::Lease unit = TRY(lease(context, batch, layer_units_[layer].attention));
       attention_layer(context, batch, static_cast<int>(layer));
     }
-    const memory::Lease unit = TRY(lease(context, batch, mlp_units_[layer]));
-    mlp_layer(context, rows, static_cast<int>(layer));
+    TRY(mlp_layer(context, batch, static_cast<int>(layer)));
   }
   if (batch.logit_rows.empty()) return {};
   return head(context, batch, logits);
@@ -281,14 +299,36 @@ void Model::attend(const device::ExecContext& context, const ForwardBatch& batch
                                              .sequences = sequences});
 }
 
-void Model::mlp_layer(const device::ExecContext& context, int64_t rows, int layer) {
+// One op where both matrices are in memory. Otherwise the gate's place in the ring is given back
+// before the other one is waited for: a ring may hold no more than one unit.
+Result<void> Model::gate_and_up(const device::ExecContext& context, const ForwardBatch& batch,
+                                int layer) {
+  const LayerUnits& units = layer_units_[static_cast<size_t>(layer)];
   const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
+  const auto rows = static_cast<int64_t>(batch.ids.size());
+  const int64_t cols = spec_.layers[static_cast<size_t>(layer)].mlp.intermediate;
+  const int64_t stride = round_up(spec_.hidden, tensor::kChunk);
+  std::array<kernels::LinearPart, 2> parts;
+  const std::span both = parts;
+  const bool apart = !in_memory(units.gate) || !in_memory(units.up);
+  {
+    const memory::Lease unit = TRY(lease(context, batch, units.gate));
+    norm(context, w.mlp_norm, 0, rows, 0);
+    parts[0] = {w.gate, w.gate_bias, buffers_.gate, cols};
+    if (apart) linear(context, buffers_.normed, stride, rows, both.first(1));
+  }
+  const memory::Lease unit = TRY(lease(context, batch, units.up));
+  parts[1] = {w.up, w.up_bias, buffers_.up, cols};
+  linear(context, buffers_.normed, stride, rows, apart ? both.last(1) : both);
+  return {};
+}
+
+Result<void> Model::mlp_layer(const device::ExecContext& context, const ForwardBatch& batch,
+                              int layer) {
+  const auto rows = static_cast<int64_t>(batch.ids.size());
   const int64_t cols = spec_.layers[static_cast<size_t>(layer)].mlp.intermediate;
   const int64_t operand_stride = round_up(cols, tensor::kChunk);
-  norm(context, w.mlp_norm, 0, rows, 0);
-  const std::array in = {kernels::LinearPart{w.gate, w.gate_bias, buffers_.gate, cols},
-                         kernels::LinearPart{w.up, w.up_bias, buffers_.up, cols}};
-  linear(context, buffers_.normed, round_up(spec_.hidden, tensor::kChunk), rows, in);
+  TRY(gate_and_up(context, batch, layer));
   table_->silu_mul[index(kind())](context, {.gate = buffers_.gate,
                                             .up = buffers_.up,
                                             .stride = cols,
@@ -296,9 +336,13 @@ void Model::mlp_layer(const device::ExecContext& context, int64_t rows, int laye
                                             .cols = cols,
                                             .out = buffers_.product,
                                             .out_stride = operand_stride});
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
+  const memory::Lease unit =
+      TRY(lease(context, batch, layer_units_[static_cast<size_t>(layer)].down));
   const std::array out = {kernels::LinearPart{w.down, w.down_bias, buffers_.residual, spec_.hidden,
                                               /*accumulate=*/true}};
   linear(context, buffers_.product, operand_stride, rows, out);
+  return {};
 }
 
 // Rows without wanted logits go through neither the final norm nor the head: each run of

@@ -102,9 +102,16 @@ class Model {
     float* up = nullptr;
     std::byte* product = nullptr;
   };
+  struct LayerUnits {
+    size_t attention = 0;
+    size_t gate = 0;
+    size_t up = 0;
+    size_t down = 0;
+  };
 
   Model() = default;
   void find_units();
+  bool in_memory(size_t unit) const;
   bool waits_for(size_t unit, size_t part) const;
   Result<memory::Lease> lease(const device::ExecContext& context, const ForwardBatch& batch,
                               size_t unit);
@@ -115,7 +122,9 @@ class Model {
   Result<void> embed(const device::ExecContext& context, const ForwardBatch& batch);
   Result<void> gather(const device::ExecContext& context, const ForwardBatch& batch);
   void attention_layer(const device::ExecContext& context, const ForwardBatch& batch, int layer);
-  void mlp_layer(const device::ExecContext& context, int64_t rows, int layer);
+  Result<void> mlp_layer(const device::ExecContext& context, const ForwardBatch& batch, int layer);
+  Result<void> gate_and_up(const device::ExecContext& context, const ForwardBatch& batch,
+                           int layer);
   void head_norm(const device::ExecContext& context, const ForwardBatch& batch);
   Result<void> head(const device::ExecContext& context, const ForwardBatch& batch, float* logits);
   void norm(const device::ExecContext& context, const float* weight, int64_t first_row,
@@ -129,8 +138,7 @@ class Model {
   ModelSpec spec_;
   Weights weights_;
   /// Of each layer, and of the head, in the plan's cut; unused where no unit is streamed.
-  std::vector<size_t> attention_units_;
-  std::vector<size_t> mlp_units_;
+  std::vector<LayerUnits> layer_units_;
   size_t head_unit_ = 0;
   KvLayout kv_layout_;
   ModelLimits limits_;

@@ -15,7 +15,8 @@ using tensor::round_up;
 // Of the tensors' bytes: half of what a pack may take more, the rest is for tables and documents.
 constexpr int64_t kPaddingShare = 100;
 
-constexpr std::array<std::string_view, 4> kKindNames = {"embedding", "attention", "mlp", "head"};
+constexpr std::array<std::string_view, 6> kKindNames = {"embedding", "attention", "gate",
+                                                        "up",        "down",      "head"};
 
 UnitKind kind_of(TensorRole role, bool tied) {
   switch (role) {
@@ -27,11 +28,13 @@ UnitKind kind_of(TensorRole role, bool tied) {
     case TensorRole::kMlpNorm:
     case TensorRole::kGate:
     case TensorRole::kGateBias:
+      return UnitKind::kGate;
     case TensorRole::kUp:
     case TensorRole::kUpBias:
+      return UnitKind::kUp;
     case TensorRole::kDown:
     case TensorRole::kDownBias:
-      return UnitKind::kMlp;
+      return UnitKind::kDown;
     default:
       return UnitKind::kAttention;
   }

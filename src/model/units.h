@@ -21,7 +21,9 @@ inline constexpr int64_t kTensorAlign = 64;
 inline constexpr int64_t kMinUnitAlign = 4 << 10;
 inline constexpr int64_t kMaxUnitAlign = 2 << 20;
 
-enum class UnitKind : uint8_t { kEmbedding, kAttention, kMlp, kHead };
+/// A matrix of an MLP is a unit of its own, with its bias (the gate with the norm before it): the
+/// largest unit decides the size of a ring, which is memory that no resident has.
+enum class UnitKind : uint8_t { kEmbedding, kAttention, kGate, kUp, kDown, kHead };
 
 std::string_view unit_kind_name(UnitKind kind);
 
@@ -65,7 +67,8 @@ int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind);
 
 /// `tensors` in the order of ModelSpec::tensors, without the head where the embedding serves as
 /// such: then there is no unit "embedding", and the embedding is the first tensor of the unit
-/// "embedding and head". Units: embedding; attention and mlp of every layer; final norm and head.
+/// "embedding and head". Units: embedding; attention, gate, up and down of every layer; final norm
+/// and head.
 /// Alignment: the greatest power of two from 4 KiB to 2 MiB at which padding is at most 1 % of the
 /// tensors, since a pack may take 2 % more than its model (4 KiB where none is).
 UnitCut cut_units(std::span<const TensorSpec* const> tensors, tensor::ProductKind kind);

@@ -45,14 +45,16 @@ TEST(Units, FollowTheForwardPass) {
   for (const WeightUnit& unit : cut_of(spec, ProductKind::kBf16).cut.units) {
     names.push_back(unit.name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"embedding", "layer 0 attention", "layer 0 mlp",
-                                             "layer 1 attention", "layer 1 mlp", "head"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"embedding", "layer 0 attention", "layer 0 gate",
+                                      "layer 0 up", "layer 0 down", "layer 1 attention",
+                                      "layer 1 gate", "layer 1 up", "layer 1 down", "head"}));
 }
 
 TEST(Units, ATiedEmbeddingIsReadWhereTheHeadIs) {
   const ModelSpec spec = spec_of(64, 1, 96, true);
   const Cut made = cut_of(spec, ProductKind::kBf16);
-  ASSERT_EQ(made.cut.units.size(), 3u);
+  ASSERT_EQ(made.cut.units.size(), 5u);
   const WeightUnit& last = made.cut.units.back();
   EXPECT_EQ(last.name, "embedding and head");
   EXPECT_EQ(last.kind, UnitKind::kHead);

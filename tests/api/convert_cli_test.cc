@@ -53,7 +53,7 @@ TEST_F(ConvertCli, InspectShowsThePack) {
   const Json of_pack = Json::parse(strata({"inspect", pack(), "--json"}).out);
   Json of_folder = Json::parse(strata({"inspect", model(), "--json"}).out);
   EXPECT_TRUE(of_folder["pack"].is_null());
-  EXPECT_EQ(of_pack["pack"]["units"], 6);
+  EXPECT_EQ(of_pack["pack"]["units"], 10);
   EXPECT_EQ(of_pack["pack"]["layout"], "panels-1");
   for (const char* same : {"family", "parameters", "format", "weight_bytes", "weight_bytes_by_part",
                            "tokenizer", "chat_templates", "kv_groups"}) {
