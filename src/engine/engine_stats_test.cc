@@ -68,6 +68,18 @@ TEST(EngineStats, CountsTokensStepsAndBlocks) {
     EXPECT_LE(stats.phases[i].max_us, stats.phases[i].sum_us);
   }
   EXPECT_LT(stats.host_us(), stats.total_us());
+  int64_t steps = 0, rows = 0;
+  double us = 0;
+  const Json json = to_json(stats);
+  for (const Json& group : json["steps_by_rows"]) {
+    steps += group["steps"].get<int64_t>();
+    rows += group["steps"].get<int64_t>() * group["rows"].get<int64_t>();
+    us += group["steps"].get<double>() * group["mean_us"].get<double>();
+  }
+  EXPECT_EQ(steps, stats.steps);
+  EXPECT_EQ(rows, stats.rows);
+  EXPECT_GT(us, 0);
+  EXPECT_LE(us, stats.total_us() * 1.000001) << "the last results are taken in without rows";
 }
 
 // Forty prompts one after another, and all of them again: a pool with room for all of them hits
@@ -105,7 +117,7 @@ TEST(EngineStats, NamesEveryFieldOnce) {
   std::set<std::string> names;
   for (const auto& [name, value] : json.items()) EXPECT_TRUE(names.insert(name).second) << name;
   for (const char* name : {"waiting_shared_block", "schedule_us", "forward_max_us", "groups",
-                           "memory_bytes", "kv_waste_share", "prefix_hit_share"}) {
+                           "steps_by_rows", "memory_bytes", "kv_waste_share", "prefix_hit_share"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
 }

@@ -70,6 +70,16 @@ Json groups_json(const EngineStats& stats) {
   return groups;
 }
 
+Json passes_json(const EngineStats& stats) {
+  Json passes = Json::array();
+  for (const PassGroup& group : stats.passes) {
+    passes.push_back({{"rows", group.rows},
+                      {"steps", group.passes},
+                      {"mean_us", group.seconds * 1e6 / static_cast<double>(group.passes)}});
+  }
+  return passes;
+}
+
 }  // namespace
 
 std::string_view phase_name(Phase phase) {
@@ -99,6 +109,7 @@ Json to_json(const EngineStats& stats) {
     json[fmt::format("{}_max_us", name)] = stats.phases[i].max_us;
   }
   json["groups"] = groups_json(stats);
+  json["steps_by_rows"] = passes_json(stats);
   json["memory_bytes"] = Json::object();
   for (const MemoryUse& use : stats.memory) json["memory_bytes"][use.tag] = use.bytes;
   return json;

@@ -3,6 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -11,8 +14,9 @@ namespace {
 
 class ModelRun {
  public:
-  ModelRun(Scheduler scheduler, std::span<const ModelRequest> requests, const StepPrices& prices)
-      : scheduler_(std::move(scheduler)), requests_(requests), prices_(prices) {}
+  ModelRun(Scheduler scheduler, std::span<const ModelRequest> requests,
+           std::span<const StepCost> costs)
+      : scheduler_(std::move(scheduler)), requests_(requests), costs_(costs) {}
 
   Result<ModelOutcome> run() {
     StepInput input{.arrivals = arrivals()};
@@ -51,9 +55,17 @@ class ModelRun {
                 fmt::format("at most {}", refusal.pool_blocks));
   }
 
+  double cost_of(double rows) const {
+    const auto above = std::ranges::lower_bound(costs_, rows, {}, &StepCost::rows);
+    if (above == costs_.end()) return costs_.back().us * rows / costs_.back().rows;
+    if (above == costs_.begin()) return above->us;
+    const StepCost& below = *std::prev(above);
+    return std::lerp(below.us, above->us, (rows - below.rows) / (above->rows - below.rows));
+  }
+
   void take_time(const StepPlan& plan) {
     if (plan.sequences.empty()) return;  // the last result is taken in, nothing runs
-    const double us = prices_.step_us + prices_.row_us * static_cast<double>(plan.rows());
+    const double us = cost_of(static_cast<double>(plan.rows()));
     outcome_.steps++;
     now_us_ += us;
     running_us_ += static_cast<double>(scheduler_.running()) * us;
@@ -78,7 +90,7 @@ class ModelRun {
 
   Scheduler scheduler_;
   std::span<const ModelRequest> requests_;
-  StepPrices prices_;
+  std::span<const StepCost> costs_;
   std::map<SequenceId, int64_t> tokens_left_;
   double now_us_ = 0;
   double running_us_ = 0, held_us_ = 0, unused_us_ = 0;
@@ -89,12 +101,17 @@ class ModelRun {
 
 Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
                                     std::span<const ModelRequest> requests,
-                                    const StepPrices& prices) {
+                                    std::span<const StepCost> costs) {
   if (requests.empty()) return fail(Code::kInvalidArgument, "no requests", {}, "at least one");
-  if (!(prices.step_us >= 0 && prices.row_us >= 0 && prices.step_us + prices.row_us > 0)) {
-    return fail(Code::kInvalidArgument, "prices of a step", {}, "numbers >= 0, one of them above");
+  const auto bad = [](const StepCost& a, const StepCost& b) { return a.rows >= b.rows; };
+  if (costs.empty() || costs.front().rows < 0 || costs.back().rows < 1 ||
+      std::ranges::adjacent_find(costs, bad) != costs.end() ||
+      !std::ranges::all_of(costs, [](const StepCost& cost) { return cost.us >= 0; }) ||
+      costs.back().us == 0) {
+    return fail(Code::kInvalidArgument, "costs of steps", {},
+                "ascending numbers of rows, times >= 0, the last above");
   }
-  return ModelRun(TRY(Scheduler::create(config)), requests, prices).run();
+  return ModelRun(TRY(Scheduler::create(config)), requests, costs).run();
 }
 
 }  // namespace strata::sched

@@ -1,6 +1,5 @@
 // A list of requests through the real scheduler under a clock that steps set: what a schedule costs
-// when a step takes `step_us` and each of its rows `row_us`. For comparing schedules without a
-// model.
+// when a step of so many rows takes so long. For comparing schedules without a model.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +16,12 @@ struct ModelRequest {
   int64_t max_tokens = 1;
 };
 
+/// What a step of so many rows takes.
+struct StepCost {
+  double rows = 0;
+  double us = 0;
+};
+
 struct ModelOutcome {
   double seconds = 0;
   int64_t steps = 0;
@@ -26,10 +31,11 @@ struct ModelOutcome {
   double kv_waste_share = 0;  // of the tokens that held blocks have room for, over time
 };
 
-/// All requests come at once, in this order of service; no two share a prefix. kResourceLimit where
-/// the pool can never hold one of them.
+/// All requests come at once, in this order of service; no two share a prefix. `costs`: ascending
+/// in rows, lines between them; below the first its time, beyond the last in proportion to the
+/// rows. kResourceLimit where the pool can never hold one of the requests.
 Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
                                     std::span<const ModelRequest> requests,
-                                    const StepPrices& prices);
+                                    std::span<const StepCost> costs);
 
 }  // namespace strata::sched

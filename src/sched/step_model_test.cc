@@ -24,8 +24,8 @@ SchedulerConfig config_of(Batching batching, int64_t reserve_tokens) {
 // A long answer and three short ones; a step takes 100 us and 1 us for each row.
 ModelOutcome run(Batching batching, int64_t reserve_tokens = 0) {
   const std::vector<ModelRequest> requests = {{4, 9}, {4, 1}, {4, 1}, {4, 4}};
-  const auto outcome =
-      run_step_model(config_of(batching, reserve_tokens), requests, {.step_us = 100, .row_us = 1});
+  const std::vector<StepCost> costs = {{1, 101}, {8, 108}};
+  const auto outcome = run_step_model(config_of(batching, reserve_tokens), requests, costs);
   EXPECT_TRUE(outcome) << outcome.error().message();
   return outcome.value_or(ModelOutcome{});
 }
@@ -55,13 +55,30 @@ TEST(StepModel, CountsWasteOfReservedBlocks) {
   EXPECT_LT(run(Batching::kContinuous).kv_waste_share, 0.4);
 }
 
+// Steps of 8 rows and of 1; what is measured at 2 and 6 rows says the rest.
+TEST(StepModel, StepsCostWhatWasMeasuredAtTheirRows) {
+  const std::vector<ModelRequest> requests = {{8, 3}};
+  const std::vector<StepCost> costs = {{2, 50}, {4, 60}, {6, 120}};
+  const auto outcome =
+      run_step_model(config_of(Batching::kContinuous, 0), requests, costs).value_or(ModelOutcome{});
+  EXPECT_NEAR(outcome.seconds, (160 + 50 + 50) * 1e-6, 1e-9);
+  const std::vector<ModelRequest> shorter = {{5, 1}};
+  const auto between =
+      run_step_model(config_of(Batching::kContinuous, 0), shorter, costs).value_or(ModelOutcome{});
+  EXPECT_NEAR(between.seconds, 90e-6, 1e-9);
+}
+
 TEST(StepModel, RefusesWhatCannotRun) {
+  static constexpr StepCost kCosts[] = {{1, 1}};
   const SchedulerConfig config = config_of(Batching::kContinuous, 0);
   const std::vector<ModelRequest> huge = {{4, 1}, {40, 1}};
-  EXPECT_EQ(run_step_model(config, huge, {.step_us = 1}).error().message(),
+  EXPECT_EQ(run_step_model(config, huge, kCosts).error().message(),
             "request 2 cannot fit into the KV pool: got 10 blocks needed, expected at most 8");
-  EXPECT_FALSE(run_step_model(config, {}, {.step_us = 1}));
-  EXPECT_FALSE(run_step_model(config, huge, {}));
+  EXPECT_FALSE(run_step_model(config, {}, kCosts));
+  for (const std::vector<StepCost>& bad : std::vector<std::vector<StepCost>>{
+           {}, {{0, 1}}, {{-1, 1}, {4, 1}}, {{4, 1}, {4, 2}}, {{1, -1}, {4, 1}}, {{1, 0}, {4, 0}}}) {
+    EXPECT_FALSE(run_step_model(config, huge, bad));
+  }
 }
 
 }  // namespace

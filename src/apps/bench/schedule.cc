@@ -46,6 +46,10 @@ constexpr ConfigField kFields[] = {
                   "how many rows of the file, from its start"),
     price_field("step-us", "20000", "time of any step: price_step_us of --stats"),
     price_field("row-us", "1000", "time of each row of a step: price_row_us of --stats"),
+    {.name = "prices",
+     .unit = "FILE",
+     .help = "instead of both: a --stats file; a step costs what steps of its rows took in that "
+             "run"},
     integer_field("max-num-seqs", "64", "sequences", 4096, "how many sequences run in one batch"),
     integer_field("max-num-batched-tokens", "512", "tokens", 65536, "most tokens of a step"),
     integer_field("prefill-chunk", "512", "tokens", 65536,
@@ -85,9 +89,52 @@ double ratio_of(const Case& better, const Case& worse) {
   return worse.outcome.seconds / better.outcome.seconds;
 }
 
+// Steps of one number of rows that came a few times only say more about the machine's moment than
+// about the rows: they are taken together with their neighbours.
+constexpr int64_t kLeastSteps = 20;
+constexpr uint64_t kMaxStatsBytes = 64 << 20;
+
+Result<std::vector<sched::StepCost>> read_costs(Env& env, const std::string& path) {
+  const std::string text = TRY(env.read_small_file(path, kMaxStatsBytes));
+  const Json stats = TRY(parse_json_object(text, path));
+  const Json* groups = TRY(get_array(stats, "steps_by_rows"));
+  std::vector<sched::StepCost> costs;
+  int64_t steps = 0;
+  double rows = 0, us = 0;
+  for (const Json& group : *groups) {
+    const int64_t count = TRY(get_int(group, "steps", 1, int64_t{1} << 40));
+    const int64_t of_each = TRY(get_int(group, "rows", 1, 1 << 20));
+    steps += count;
+    rows += static_cast<double>(of_each * count);
+    us += TRY(get_double(group, "mean_us")) * static_cast<double>(count);
+    if (steps < kLeastSteps) continue;
+    const auto all = static_cast<double>(steps);
+    costs.push_back({.rows = rows / all, .us = us / all});
+    steps = 0;
+    rows = us = 0;
+  }
+  if (steps > 0) {
+    const auto all = static_cast<double>(steps);
+    costs.push_back({.rows = rows / all, .us = us / all});
+  }
+  return costs;
+}
+
+Result<std::vector<sched::StepCost>> costs_of(Env& env, const BenchScheduleArgs& args) {
+  if (!args.prices.empty()) return read_costs(env, args.prices);
+  const auto most = static_cast<double>(args.max_num_batched_tokens);
+  return std::vector<sched::StepCost>{{.rows = 0, .us = args.step_us},
+                                      {.rows = most, .us = args.step_us + args.row_us * most}};
+}
+
+std::string prices_of(const BenchScheduleArgs& args) {
+  if (!args.prices.empty()) return "a step takes what it took in " + args.prices;
+  return fmt::format("a step takes {} us and {} us for each row", args.step_us, args.row_us);
+}
+
 void print_table(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
-  fmt::print("{} requests; a step takes {} us and {} us for each row; blocks of {} tokens\n",
-             args.requests, args.step_us, args.row_us, kBlockTokens);
+  fmt::print("{} requests; {}; blocks of {} tokens\n", args.requests, prices_of(args),
+             kBlockTokens);
   fmt::print("{:<12}{:<13}{:>11}{:>11}{:>10}{:>9}{:>13}{:>10}\n", "batching", "kv", "requests/s",
              "in flight", "KV waste", "steps", "preemptions", "seconds");
   for (const Case& what : cases) {
@@ -114,10 +161,14 @@ Json to_json(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
                     {"preemptions", what.outcome.preemptions},
                     {"seconds", what.outcome.seconds}});
   }
-  return {{"requests", args.requests},
-          {"step_us", args.step_us},
-          {"row_us", args.row_us},
-          {"cases", rows}};
+  Json made = {{"requests", args.requests}, {"cases", rows}};
+  if (args.prices.empty()) {
+    made["step_us"] = args.step_us;
+    made["row_us"] = args.row_us;
+  } else {
+    made["prices"] = args.prices;
+  }
+  return made;
 }
 
 }  // namespace
@@ -129,6 +180,7 @@ BenchScheduleArgs make_bench_schedule_args(const FieldValues& values) {
           .requests = *values.integer("requests"),
           .step_us = *values.number("step-us"),
           .row_us = *values.number("row-us"),
+          .prices = values.text("prices"),
           .max_num_seqs = *values.integer("max-num-seqs"),
           .max_num_batched_tokens = *values.integer("max-num-batched-tokens"),
           .prefill_chunk = *values.integer("prefill-chunk"),
@@ -140,12 +192,12 @@ BenchScheduleArgs make_bench_schedule_args(const FieldValues& values) {
 Result<void> run_bench_schedule(Env& env, const BenchScheduleArgs& args) {
   const std::vector<sched::ModelRequest> requests =
       TRY(read_lengths(env, args.lengths, args.requests, args.max_model_len));
+  const std::vector<sched::StepCost> costs = TRY(costs_of(env, args));
   std::vector<Case> cases;
   for (const auto batching : {sched::Batching::kContinuous, sched::Batching::kStatic}) {
     for (const bool reserve_max : {false, true}) {
       Case what{.batching = batching, .reserve_max = reserve_max};
-      what.outcome =
-          TRY(sched::run_step_model(config_of(args, what), requests, {args.step_us, args.row_us}));
+      what.outcome = TRY(sched::run_step_model(config_of(args, what), requests, costs));
       cases.push_back(what);
     }
   }

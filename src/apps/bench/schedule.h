@@ -16,6 +16,7 @@ struct BenchScheduleArgs {
   int64_t requests = 0;  // of the file, from its start
   double step_us = 0;    // of any step
   double row_us = 0;     // of each row
+  std::string prices;    // a --stats file, whose measured steps replace the two
   int64_t max_num_seqs = 0;
   int64_t max_num_batched_tokens = 0;
   int64_t prefill_chunk = 0;
