@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,6 +51,9 @@ class ApiService : public Service {
   int64_t now_s() const { return env_.unix_time_s(); }
   int64_t now_ns() const { return env_.now_ns(); }
   std::chrono::milliseconds ping_interval() const { return ping_interval_; }
+  /// How long after it came a request is given up; nullopt: never.
+  std::optional<std::chrono::milliseconds> request_limit() const { return request_limit_; }
+  void limit_requests(std::chrono::milliseconds limit) { request_limit_ = limit; }
   HttpCounts& http() { return http_; }
   const HttpCounts& http() const { return http_; }
   Env& env() const { return env_; }
@@ -73,6 +77,7 @@ class ApiService : public Service {
   std::atomic<const Served*> served_ = nullptr;
   std::atomic<bool> draining_ = false;
   bool old_metric_names_ = false;  // set before the server starts, as what follows
+  std::optional<std::chrono::milliseconds> request_limit_ = {};
   FilesService* files_ = nullptr;
   KeyLimits* key_limits_ = nullptr;
   HttpCounts http_;

@@ -2,6 +2,8 @@
 // is done in plain functions; coroutines only wait and send.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -12,6 +14,36 @@ namespace strata::server {
 namespace {
 
 using frontend::Dialect;
+
+using std::chrono::milliseconds;
+
+// When a request is given up, in the time of ApiService::now_ns().
+struct Deadline {
+  const ApiService& api;
+  std::optional<int64_t> at_ns = {};
+
+  bool passed() const { return at_ns && api.now_ns() >= *at_ns; }
+  // Until then, at most `patience`: what a wait may take.
+  milliseconds within(milliseconds patience) const {
+    if (!at_ns) return patience;
+    const std::chrono::nanoseconds left(std::max<int64_t>(0, *at_ns - api.now_ns()));
+    return std::min(patience, std::chrono::ceil<milliseconds>(left));
+  }
+};
+
+Deadline deadline_of(const ApiService& api) {
+  if (!api.request_limit()) return {.api = api};
+  return {.api = api,
+          .at_ns = api.now_ns() + std::chrono::nanoseconds(*api.request_limit()).count()};
+}
+
+Status out_of_time(const Deadline& deadline) {
+  const std::chrono::duration<double> limit(*deadline.api.request_limit());
+  return {
+      Code::kCancelled, "the answer took too long", "",
+      fmt::format("one within {} s", limit.count()),
+      "ask for fewer tokens, or again when less is under way; --request-timeout sets the limit"};
+}
 
 // A request that was read, and how its answers are headed.
 struct Call {
@@ -86,16 +118,28 @@ Reply whole_reply(const Call& call, const Generation::News& news, const Exchange
   return body ? json_reply(*body) : failed_reply(call.dialect, body.error(), exchange);
 }
 
+Reply late_reply(const Deadline& deadline, const Exchange& exchange) {
+  return error_reply(
+      {.status = 504, .code = "request_timeout", .message = out_of_time(deadline).message()},
+      exchange.error_form());
+}
+
 asio::awaitable<void> answer_whole(const Served& served, Exchange& exchange, const Call& call,
-                                   std::chrono::milliseconds patience) {
+                                   milliseconds patience, Deadline deadline) {
   for (;;) {
-    const Wake woken = co_await exchange.wait(*call.signal, patience);
+    const Wake woken = co_await exchange.wait(*call.signal, deadline.within(patience));
     if (woken == Wake::kGone) {
       served.door.cancel(call.generation);
       co_return;
     }
     const Generation::News news = call.generation->take();
-    if (!news.done) continue;
+    if (!news.done && !deadline.passed()) continue;
+    if (!news.done) {
+      served.door.cancel(call.generation);
+      Reply reply = late_reply(deadline, exchange);
+      co_await exchange.reply(std::move(reply));
+      co_return;
+    }
     Reply reply = whole_reply(call, news, exchange);
     co_await exchange.reply(std::move(reply));
     co_return;
@@ -116,18 +160,20 @@ Result<std::string> event_text(frontend::StreamWriter& writer, const Generation:
   return text;
 }
 
-Events next_events(frontend::StreamWriter& writer, const Generation::News& news, bool first) {
+Events next_events(frontend::StreamWriter& writer, const Generation::News& news, bool first,
+                   const Deadline& deadline) {
   auto text = event_text(writer, news, first);
   if (!text) return {writer.error(text.error()), true};
   if (news.error) return {*text + writer.error(*news.error), true};
   if (news.done) return {*text + writer.end(), true};
+  if (deadline.passed()) return {*text + writer.error(out_of_time(deadline)), true};
   return {std::move(*text), false};
 }
 
 asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, const Call& call,
-                                    std::chrono::milliseconds ping_interval) {
+                                    milliseconds ping_interval, Deadline deadline) {
   for (;;) {
-    const Wake woken = co_await exchange.wait(*call.signal, ping_interval);
+    const Wake woken = co_await exchange.wait(*call.signal, deadline.within(ping_interval));
     if (woken == Wake::kGone) break;
     const Generation::News news = call.generation->take();
     const bool first = !exchange.streaming();
@@ -136,15 +182,21 @@ asio::awaitable<void> answer_stream(const Served& served, Exchange& exchange, co
       co_await exchange.reply(std::move(reply));
       co_return;
     }
+    if (first && !news.accepted && deadline.passed()) {
+      served.door.cancel(call.generation);
+      Reply reply = late_reply(deadline, exchange);
+      co_await exchange.reply(std::move(reply));
+      co_return;
+    }
     const bool timeout = woken == Wake::kTimeout;
     if (first && !news.accepted && !timeout) continue;
     if (first && !co_await exchange.begin_stream()) break;
-    Events events = next_events(*call.writer, news, first);
+    Events events = next_events(*call.writer, news, first, deadline);
     if (events.text.empty() && timeout) events.text = call.writer->ping();
     const bool sent = events.text.empty() || co_await exchange.send(events.text);
     if (!sent) break;
     if (!events.ended) continue;
-    served.door.cancel(call.generation);  // where the writer failed, and it runs on
+    served.door.cancel(call.generation);  // where the writer failed or time is up, and it runs on
     co_await exchange.end_stream();
     co_return;
   }
@@ -159,6 +211,7 @@ asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchang
     co_await exchange.reply(std::move(reply));
     co_return;
   }
+  const Deadline deadline = deadline_of(api);
   auto call = read_call(dialect, api, *served, exchange);
   std::optional<Reply> refused;
   if (!call) {
@@ -169,9 +222,9 @@ asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchang
   if (refused) {
     co_await exchange.reply(std::move(*refused));
   } else if (call->writer) {
-    co_await answer_stream(*served, exchange, *call, api.ping_interval());
+    co_await answer_stream(*served, exchange, *call, api.ping_interval(), deadline);
   } else {
-    co_await answer_whole(*served, exchange, *call, api.ping_interval());
+    co_await answer_whole(*served, exchange, *call, api.ping_interval(), deadline);
   }
 }
 

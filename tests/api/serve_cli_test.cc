@@ -262,6 +262,29 @@ TEST_F(ServeCli, EndsStreamsBeforeItself) {
   EXPECT_EQ(wait_for_end(), 0);
 }
 
+TEST_F(ServeCli, GivesRequestsUpAfterTheRequestTimeout) {
+  start_server({"--request-timeout", "0.3"});
+  Client client(port_);
+  Json whole = endless();
+  whole["stream"] = false;
+  client.send(post(kText, whole.dump()));
+  const Answer late = client.read();
+  EXPECT_EQ(late.status, 504);
+  const Json error = parsed(late.body)["error"];
+  EXPECT_EQ(error["code"], "request_timeout");
+  EXPECT_TRUE(error["message"].get<std::string>().contains("expected one within 0.3 s")) << error;
+  Client stream(port_);
+  stream.send(post(kText, endless().dump()));
+  const std::string events = stream.read_until("--request-timeout");
+  EXPECT_TRUE(events.contains("200 OK"));
+  EXPECT_TRUE(events.contains("data: {\"error\":"));
+  EXPECT_FALSE(events.contains("[DONE]"));
+  Json left = stats();
+  while (left["running"] != 0 || left["waiting"] != 0) left = stats();
+  EXPECT_LT(left["tokens_out"].get<int64_t>(), 64 * 2000) << "neither ran to its end";
+  expect_canary();
+}
+
 TEST_F(ServeCli, GivesStreamsUpAfterTheShutdownTimeout) {
   start_server({"--shutdown-timeout", "0"});
   Client client(port_);

@@ -71,9 +71,7 @@ class Full(hostile_case.HostileCase):
     FLAGS = ("--max-num-seqs", "2", "--max-queued-requests", "4")
 
     def test_g04_more_than_may_wait(self):
-        self.canary.ends.set()  # it would be refused as the others are
-        self.canary.join()
-        self.canary.others.clear()
+        self.end_canary()  # it would be refused as the others are
         gate = threading.Barrier(16)
 
         def ask(_):
@@ -89,6 +87,24 @@ class Full(hostile_case.HostileCase):
             self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
         texts = {reply.json()["choices"][0]["text"] for reply in replies if reply.status == 200}
         self.assertEqual(len(texts), 1)
+        self.assertEqual(self.canary_answer(), self.expected)
+
+
+class Late(hostile_case.HostileCase):
+    FLAGS = ("--max-num-seqs", "4", "--request-timeout", "5")
+
+    def test_g06_requests_that_take_too_long(self):
+        self.end_canary()  # it would wait behind the others
+        long = LONG | {"n": 64, "stream": False}
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:  # one runs, two wait
+            for reply in pool.map(lambda _: self.posted(TEXT, long), range(3)):
+                self.assert_refused(reply, 504)
+                self.assertIn("--request-timeout", reply.json()["error"]["message"])
+        reply = self.posted(TEXT, long | {"stream": True})
+        events = [event for event in reply.body.decode().split("\n\n") if event]
+        self.assertEqual(reply.status, 200)
+        self.assertIn("--request-timeout", json.loads(events[-1].removeprefix("data: "))["error"]["message"])
+        self.assertTrue(self.server.is_idle_within(10), "work goes on for nobody")
         self.assertEqual(self.canary_answer(), self.expected)
 
 

@@ -62,6 +62,13 @@ constexpr ConfigField kFields[] = {
      .max = 3600,
      .help =
          "/health says 503 where the engine has neither computed nor read anything for so long"},
+    {.name = "request-timeout",
+     .kind = FieldKind::kNumber,
+     .unit = "seconds",
+     .min = 0.001,
+     .max = 86400,
+     .help = "give a request up that has not been answered so long after it came: 504, or an error "
+             "at the end of its stream; default: never"},
     {.name = "shutdown-timeout",
      .kind = FieldKind::kInteger,
      .fallback = "60",
@@ -125,6 +132,7 @@ class Serving {
 
   Result<void> run() {
     if (args_.metrics_old_names) api_.use_old_metric_names();
+    if (args_.request_timeout) api_.limit_requests(*args_.request_timeout);
     limit_keys();
     TRY(open_files());
     server_ = TRY(server::HttpServer::start(config(), server::api_routes(), api_));
@@ -258,6 +266,10 @@ Result<ServeArgs> make_serve_args(Env& env, const std::string& model, const Fiel
   if (args.names.empty()) args.names = {model};
   args.stall_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(values.number("stall-timeout").value_or(0)));
+  if (const auto limit = values.number("request-timeout")) {
+    args.request_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(*limit));
+  }
   args.files = make_files_args(env, values);
   args.metrics_old_names = values.is_on("metrics-old-names");
   if (values.text("log-format") == "json") args.log_format = server::LogFormat::kJson;

@@ -27,6 +27,7 @@ struct ServeArgs {
   server::LogFormat log_format = server::LogFormat::kText;
   std::chrono::milliseconds shutdown_timeout{};
   std::chrono::milliseconds stall_timeout{};
+  std::optional<std::chrono::milliseconds> request_timeout = {};
   bool metrics_old_names = false;
   std::vector<server::KeyLimit> key_limits;   // of http.keys, or of everybody
   std::optional<server::ServerTls> tls = {};  // the files of http.tls
