@@ -103,11 +103,14 @@ std::optional<Reply> submit(const Call& call, const ApiService& api, const Serve
     lease = std::move(*taken);
     call.generation->charge_to(lease);
   }
+  // Once it is submitted its answer may be charged at any moment.
+  auto fields = limits ? limits->token_fields(exchange.key()) : std::vector<Field>();
   const auto submitted = served.door.submit(call.generation);
-  if (!submitted && lease) lease->give_back();
-  if (limits != nullptr) {
-    for (Field& field : limits->token_fields(exchange.key())) exchange.add_field(std::move(field));
+  if (!submitted && lease) {
+    lease->give_back();
+    fields = limits->token_fields(exchange.key());
   }
+  for (Field& field : fields) exchange.add_field(std::move(field));
   if (submitted) return {};
   return failed_reply(call.dialect, submitted.error(), exchange);
 }
