@@ -15,6 +15,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/thread_name.h"
+
 namespace strata::apps {
 namespace {
 
@@ -163,6 +165,7 @@ Result<std::unique_ptr<LiveDoor>> LiveDoor::open(Env& env, engine::LiveStats& li
   std::unique_ptr<LiveDoor> made(new LiveDoor(live, path, listener, wake.release()));
   try {  // std::thread throws when the system refuses one
     made->thread_ = std::thread([door = made.get()] { door->serve(); });
+    name_thread(made->thread_, "strata-live");
   } catch (const std::system_error& error) {
     return fail(Code::kResourceLimit, "a thread for inspect --live", error.what());
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 namespace strata {
 namespace {
@@ -120,6 +121,7 @@ Result<std::unique_ptr<ComputePool>> ComputePool::create(int threads) {
   try {  // std::thread throws when the system refuses one
     for (int t = 1; t < threads; t++) {
       state->workers.emplace_back([raw = state.get(), t] { raw->work(t); });
+      name_thread(state->workers.back(), "strata-compute");
       if (!state->cores.empty()) {
         pin_to(state->workers.back().native_handle(), {&state->cores[static_cast<size_t>(t)], 1});
       }

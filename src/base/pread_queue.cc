@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/direct_file.h"
+#include "base/thread_name.h"
 
 namespace strata {
 namespace {
@@ -28,6 +29,7 @@ class PreadQueue : public ReadQueue {
         depth_(depth) {
     for (int i = 0; i < std::min(depth, kMostThreads); i++) {
       threads_.emplace_back([this] { work(); });
+      name_thread(threads_.back(), "strata-pread");
     }
   }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 namespace strata::engine {
 namespace {
@@ -20,6 +21,7 @@ Result<std::unique_ptr<MaskAhead>> MaskAhead::create() {
   std::unique_ptr<MaskAhead> made(new MaskAhead());
   try {  // std::thread throws when the system refuses one
     made->thread_ = std::thread([masks = made.get()] { masks->run(); });
+    name_thread(made->thread_, "strata-masks");
   } catch (const std::system_error& error) {
     return fail(Code::kResourceLimit, "a thread for masks", error.what());
   }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_name.h"
 #include "hub/blob_writer.h"
 
 namespace strata::hub {
@@ -52,7 +53,10 @@ class Download {
     tasks_.reserve(files.size());
     for (const RemoteFile& file : files) TRY(begin(file));
     std::vector<std::thread> threads;
-    for (int i = 0; i < plan_.jobs; i++) threads.emplace_back([this] { work(); });
+    for (int i = 0; i < plan_.jobs; i++) {
+      threads.emplace_back([this] { work(); });
+      name_thread(threads.back(), "strata-pull");
+    }
     for (std::thread& thread : threads) thread.join();
     if (failure_) return std::unexpected(std::move(*failure_));
     return {};

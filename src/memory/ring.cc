@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 namespace strata::memory {
 namespace {
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Ring>> Ring::create(Env& env, device::Device& device, Mem
   std::unique_ptr<Ring> ring(
       new Ring(source, std::move(order), config, std::move(buffer), std::move(charge)));
   ring->reader_ = std::thread([raw = ring.get(), &env] { raw->run(env); });
+  name_thread(ring->reader_, "strata-ring");
   std::unique_lock lock(ring->mutex_);
   ring->for_consumer_.wait(lock, [&] { return ring->opened_.has_value(); });
   const Result<void> opened = *ring->opened_;

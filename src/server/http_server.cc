@@ -25,6 +25,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "server/connection.h"
 #include "server/listen.h"
 
@@ -122,6 +123,7 @@ Result<void> HttpServer::Impl::start_threads() {
   asio::co_spawn(accepting, accept_all(), asio::detached);
   for (int i = 0; i < config.threads; i++) {
     threads.emplace_back([this] { io.run(); });
+    name_thread(threads.back(), "strata-http");
   }
   return {};
 }

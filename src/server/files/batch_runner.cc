@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace strata::server {
 namespace {
 
@@ -26,6 +28,7 @@ BatchRunner::BatchRunner(StateFolder& folder, FileStore& files, BatchStore& batc
 
 void BatchRunner::start(const Served& served) {
   thread_ = std::thread([this, &served] { run(served); });
+  name_thread(thread_, "strata-batches");
 }
 
 void BatchRunner::request_stop() {
