@@ -5,6 +5,7 @@
   serve_load.py storm    --count 10000 --seconds 600  clients that go in mid-answer; what the KV pool holds afterwards
   serve_load.py drain    --count 200                  SIGTERM while N streams are under way: all of them end well
   serve_load.py overload --factor 10 --seconds 30     requests at N times the rate that the server answers
+  serve_load.py share    --count 16                   what HTTP takes of a step with N streams, beside the same lengths offline
 
 Starts `BINARY serve MODEL` with default flags and those behind `--`. The last line is `WHAT: as it should be` or says what is not;
 exit code 1 then.
@@ -14,11 +15,13 @@ import argparse
 import asyncio
 import contextlib
 import json
+import pathlib
 import random
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -239,7 +242,43 @@ async def overload(server: Server, args: argparse.Namespace) -> str:
     return "" if fine else "less than 95 % of the peak, refusals after more than 50 ms, or failures"
 
 
-LOADS = {"streams": streams, "storm": storm, "drain": drain, "overload": overload}
+def http_cpu_s(process: subprocess.Popen) -> float:
+    """Processor time of the threads that own sockets."""
+    tasks = pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+    threads = [task for task in tasks if (task / "comm").read_text() == "strata-http\n"]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads) * 1e-9
+
+
+async def share(server: Server, args: argparse.Namespace) -> str:
+    """Host work of the engine's thread is by the clock, which counts what others took from it: no less than its processor time."""
+    host = ("schedule", "prepare", "text", "record")
+    lengths = ["--prompt-tokens", "32:64", "--output-tokens", "128:256", "--seed", str(args.seed)]
+    requests = ["--requests", str(args.count * 4)]
+
+    def so_far() -> tuple[float, float, float]:
+        host_s = sum(server.metric("strata:step_seconds_total", f'phase="{phase}"') for phase in host)
+        return http_cpu_s(server.process), host_s, server.metric("strata:steps_total")
+
+    before = so_far()
+    client = [args.binary, "bench", "serve", "--url", server.url, *requests, "--concurrency", str(args.count), *lengths]
+    await asyncio.to_thread(subprocess.run, client, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    http_s, host_s, steps = (after - b for after, b in zip(so_far(), before, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        stats = pathlib.Path(folder) / "stats.json"
+        offline = [args.binary, "bench", "throughput", args.model, *requests, "--max-num-seqs", str(args.count), *lengths,
+                   "--stats", str(stats)]
+        await asyncio.to_thread(subprocess.run, offline, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        alone = json.loads(stats.read_text())
+    served_ms, http_ms = 1e3 * host_s / steps, 1e3 * http_s / steps
+    alone_ms = 1e-3 * alone["host_us"] / alone["steps"]
+    both = http_ms + served_ms - alone_ms
+    most = 1 if args.count <= 16 else 4
+    print(f"{args.count} streams, {steps:.0f} steps: threads of HTTP {http_ms:.3f} ms a step, host work {served_ms:.3f} ms; "
+          f"offline {alone_ms:.3f} ms in {alone['steps']} steps; together {both:.3f} ms more (at most {most})")
+    return "" if both <= most else f"more than {most} ms"
+
+
+LOADS = {"share": share, "streams": streams, "storm": storm, "drain": drain, "overload": overload}
 
 
 def main() -> int:

@@ -75,8 +75,12 @@ TEST(StepModel, RefusesWhatCannotRun) {
   EXPECT_EQ(run_step_model(config, huge, kCosts).error().message(),
             "request 2 cannot fit into the KV pool: got 10 blocks needed, expected at most 8");
   EXPECT_FALSE(run_step_model(config, {}, kCosts));
-  for (const std::vector<StepCost>& bad : std::vector<std::vector<StepCost>>{
-           {}, {{0, 1}}, {{-1, 1}, {4, 1}}, {{4, 1}, {4, 2}}, {{1, -1}, {4, 1}}, {{1, 0}, {4, 0}}}) {
+  for (const std::vector<StepCost>& bad : std::vector<std::vector<StepCost>>{{},
+                                                                             {{0, 1}},
+                                                                             {{-1, 1}, {4, 1}},
+                                                                             {{4, 1}, {4, 2}},
+                                                                             {{1, -1}, {4, 1}},
+                                                                             {{1, 0}, {4, 0}}}) {
     EXPECT_FALSE(run_step_model(config, huge, bad));
   }
 }
