@@ -21,7 +21,10 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <ranges>
+#include <set>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/log.h"
@@ -37,6 +40,8 @@ namespace {
 constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 constexpr int64_t kSpareDescriptors = 64;  // for the model's files and everything else
 constexpr std::chrono::milliseconds kAcceptPause{50};
+// Connections that were told to go and have not gone yet: within the spare descriptors.
+constexpr int64_t kMostLeaving = 16;
 
 }  // namespace
 
@@ -53,6 +58,8 @@ struct HttpServer::Impl {
   asio::awaitable<void> serve(std::shared_ptr<Link> link, std::string peer);
   int64_t enter(const std::shared_ptr<Link>& link);
   void leave(int64_t number);
+  void make_room();
+  bool full() const { return std::ssize(links) - std::ssize(leaving) >= config.limits.connections; }
   void each_link(void (Link::*call)());
   void stop_listening();
   void take_signal();
@@ -75,6 +82,7 @@ struct HttpServer::Impl {
   std::mutex mutex;
   std::condition_variable emptied;
   std::map<int64_t, std::weak_ptr<Link>> links;
+  std::set<int64_t> leaving;  // of the links: they were told to make room
   int64_t last_link = 0;
   bool draining = false;
   bool closing = false;
@@ -163,7 +171,8 @@ int64_t HttpServer::Impl::enter(const std::shared_ptr<Link>& link) {
   const std::lock_guard lock(mutex);
   if (closing) link->close_soon();
   if (draining) link->drain();
-  if (std::ssize(links) >= config.limits.connections) return 0;
+  if (full()) make_room();
+  if (full()) return 0;
   links[++last_link] = link;
   return last_link;
 }
@@ -171,7 +180,27 @@ int64_t HttpServer::Impl::enter(const std::shared_ptr<Link>& link) {
 void HttpServer::Impl::leave(int64_t number) {
   const std::lock_guard lock(mutex);
   links.erase(number);
+  leaving.erase(number);
   if (links.empty()) emptied.notify_all();
+}
+
+// Those that have been between requests for longest go first. Some at a time where many are open: a
+// look at all of them is not for every newcomer.
+void HttpServer::Impl::make_room() {
+  const int64_t most = std::clamp<int64_t>(config.limits.connections / 64, 1, kMostLeaving);
+  std::vector<std::tuple<int64_t, int64_t, std::shared_ptr<Link>>> idle;
+  for (const auto& [number, weak] : links) {
+    const auto link = leaving.contains(number) ? nullptr : weak.lock();
+    const int64_t since = link ? link->idle_since_ns() : 0;
+    if (since != 0) idle.emplace_back(since, number, link);
+  }
+  const int64_t wanted = std::min(most - std::ssize(leaving), std::ssize(idle));
+  if (wanted <= 0) return;
+  std::ranges::nth_element(idle, idle.begin() + wanted - 1);
+  for (const auto& [since, number, link] : idle | std::views::take(wanted)) {
+    leaving.insert(number);
+    link->close_if_idle();
+  }
 }
 
 void HttpServer::Impl::each_link(void (Link::*call)()) {

@@ -358,15 +358,37 @@ TEST_F(HttpServerTest, RefusesConnectionsBeyondTheMost) {
   start_with(limits);
   {
     Client first(port()), second(port());
-    wait_until([&] { return server_->connections() == 2; });
+    for (Client* busy : {&first, &second}) busy->send(get("/stream"));
+    wait_until([&] { return service_.held == 2; });
     const Answer answer = ask(get("/hello"));
     EXPECT_EQ(answer.status, 503);
     EXPECT_EQ(code_of(answer), "too_many_connections");
-    first.send(get("/hello"));
-    EXPECT_EQ(first.read().status, 200);
+    service_.release();
+    for (Client* busy : {&first, &second}) {
+      EXPECT_TRUE(busy->read().body.ends_with("data: [DONE]\n\n"));
+    }
   }
   wait_until([&] { return server_->connections() == 0; });
   expect_canary();
+}
+
+TEST_F(HttpServerTest, ClosesWhatIsIdleForLongestWhereANewcomerNeedsThePlace) {
+  HttpLimits limits;
+  limits.connections = 2;
+  start_with(limits);
+  Client older(port());
+  older.send(get("/hello"));
+  EXPECT_EQ(older.read().status, 200);
+  Client silent(port());
+  wait_until([&] { return server_->connections() == 2; });
+  for (int i = 0; i < 5; i++) {  // now the silent one is idle for longer
+    older.send(get("/hello"));
+    EXPECT_EQ(older.read().status, 200);
+  }
+  EXPECT_EQ(ask(get("/hello")).status, 200);
+  EXPECT_EQ(silent.read_all(), "");
+  older.send(get("/hello"));
+  EXPECT_EQ(older.read().status, 200);
 }
 
 TEST_F(HttpServerTest, DrainsWithTheAnswersUnderWay) {

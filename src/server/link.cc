@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <utility>
 
 namespace strata::server {
@@ -240,10 +241,21 @@ asio::awaitable<void> Link::finish() {
   close_socket();
 }
 
+void Link::set_idle(bool idle) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  idle_since_ns_ = idle ? std::chrono::nanoseconds(now).count() : 0;
+}
+
 void Link::drain() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     self->draining_ = true;
-    if (self->idle_) self->close_socket();
+    if (self->idle_since_ns_ != 0) self->close_socket();
+  });
+}
+
+void Link::close_if_idle() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->idle_since_ns_ != 0) self->close_socket();
   });
 }
 

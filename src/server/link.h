@@ -7,6 +7,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +40,7 @@ class Signal : public std::enable_shared_from_this<Signal> {
 enum class Received : uint8_t { kData, kClosed, kTimeout };
 enum class Wake : uint8_t { kSignal, kTimeout, kHalfClosed, kGone };
 
-/// All calls but close_soon() and drain() come from the link's executor, a strand.
+/// All calls but those that say so come from the link's executor, a strand.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   using Socket = StreamSocket;
@@ -83,11 +84,15 @@ class Link : public std::enable_shared_from_this<Link> {
   bool gone() const { return gone_; }
   /// The other side has ended its stream in order: with TLS, by a goodbye that nobody can forge.
   bool ended() const { return ended_; }
-  /// Between requests; drain() then closes.
-  void set_idle(bool idle) { idle_ = idle; }
+  /// Between requests; drain() and close_if_idle() then close.
+  void set_idle(bool idle);
+  /// Nanoseconds of the steady clock since when; 0: it is not. From any thread.
+  int64_t idle_since_ns() const { return idle_since_ns_.load(std::memory_order_relaxed); }
   bool draining() const { return draining_; }
   /// From any thread: no further request is read.
   void drain();
+  /// From any thread: somebody else needs the place more.
+  void close_if_idle();
   /// From any thread: gives up.
   void close_soon();
 
@@ -118,7 +123,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool told_half_closed_ = false;
   bool gone_ = false;
   bool ended_ = false;
-  bool idle_ = false;
+  std::atomic<int64_t> idle_since_ns_ = 0;
   bool draining_ = false;
 };
 

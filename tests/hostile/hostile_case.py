@@ -7,8 +7,10 @@ that it was, idle, with the descriptors and threads of its start, and nearly its
 
 import concurrent.futures
 import json
+import os
 import pathlib
 import re
+import resource
 import socket
 import sys
 import threading
@@ -26,6 +28,17 @@ KV_TOKENS = 600 * 32  # of served.py's pool
 CANARY = {"prompt": "Once upon a time", "max_tokens": 40, "temperature": 0.8, "seed": 7, "logprobs": 2}
 # What no error may show: addresses in memory, paths of this machine, traces.
 PRIVATE = re.compile(r"0x[0-9a-f]{8,}|/(?:root|home|tmp|work|usr|etc)/|\.cc:\d|\.h:\d")
+
+
+# The counts that the catalogue of bad input names, as in ./run nightly; fewer otherwise.
+IN_FULL = os.environ.get("STRATA_HOSTILE") == "full"
+if IN_FULL:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def many(few, in_full):
+    return in_full if IN_FULL else few
 
 
 class Reply:

@@ -1,10 +1,11 @@
 """Rows F: schemas, regular expressions, grammars and tools that are wrong, or too much."""
 
+import concurrent.futures
 import json
 import random
 
 import hostile_case
-from hostile_case import CHAT, TEXT
+from hostile_case import CHAT, TEXT, many
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -102,9 +103,11 @@ class Structured(hostile_case.HostileCase):
                 self.refused(self.posted, CHAT, body)
 
     def test_f09_many_schemas(self):
-        for number in range(300):
-            reply = self.with_rule("regex", f"[a-f]{{1,{number % 7 + 1}}}-{number}", max_tokens=1)
-            self.assert_fine(reply)
+        def ask(number):
+            self.assert_fine(self.with_rule("regex", f"[a-f]{{1,{number % 7 + 1}}}-{number}", max_tokens=1))
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(many(300, 100_000))))
 
     def test_f10_an_answer_that_is_cut_off(self):
         schema = {"type": "string", "minLength": 200}
