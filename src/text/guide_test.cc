@@ -119,6 +119,25 @@ TEST(Guide, LetsThroughWhatASchemaDescribes) {
   expect_all(compiled(GrammarKind::kJsonSchema, kPersonSchema), follows_person_schema);
 }
 
+// How many bytes of `text` an answer may begin with.
+size_t taken(const Grammar& grammar, std::string_view text) {
+  Guide guide(grammar);
+  for (size_t i = 0; i < text.size(); i++) {
+    const auto has = [&](int32_t id) { return text_of({id}) == text.substr(i, 1); };
+    const std::vector<int32_t> next = allowed(guide);
+    if (std::ranges::none_of(next, has)) return i;
+    guide.commit(*std::ranges::find_if(next, has));
+  }
+  return text.size();
+}
+
+TEST(Guide, PartsOfJsonStandASpaceOrALineApart) {
+  const Grammar grammar = compiled(GrammarKind::kJsonSchema, kPersonSchema);
+  EXPECT_EQ(taken(grammar, "{\n  \"name\": \"a\",\r\n\t\"age\":1\n}"), 28u);
+  const std::string bad[] = {"{\n\n", "{  ", "{ \n", "{\n" + std::string(33, ' ')};
+  for (const std::string& text : bad) EXPECT_EQ(taken(grammar, text), text.size() - 1) << text;
+}
+
 // JSON knows no largest number, the parser that checks here does.
 std::string without_exponents(const std::string& text) {
   std::string made;
