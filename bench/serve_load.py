@@ -83,7 +83,7 @@ async def events(address: tuple[str, int], body: dict) -> AsyncIterator[dict]:
             *whole, text = text.split(b"\n\n")
             for event in whole:
                 said = event.removeprefix(b"data: ")
-                if said != b"[DONE]":
+                if said != event and said != b"[DONE]":  # others are pings
                     yield json.loads(said)
     finally:
         writer.close()
@@ -192,14 +192,14 @@ async def drain(server: Server, args: argparse.Namespace) -> str:
     return "" if fine == args.count and code == 0 else f"{args.count - fine} streams cut off, exit code {code}"
 
 
-async def timed(ask: Callable[[], Awaitable[dict]]) -> tuple[bool, float]:
-    """Whether it was answered, and after how many seconds it was or was not; other failures are raised."""
+async def timed(ask: Callable[[], Awaitable[dict]]) -> tuple[bool, float, float]:
+    """Whether it was answered, after how many seconds it was or was not, and when; other failures are raised."""
     began = time.monotonic()
     try:
         await ask()
     except Refused:
-        return False, time.monotonic() - began
-    return True, time.monotonic() - began
+        return False, time.monotonic() - began, time.monotonic()
+    return True, time.monotonic() - began, time.monotonic()
 
 
 async def overload(server: Server, args: argparse.Namespace) -> str:
@@ -208,16 +208,17 @@ async def overload(server: Server, args: argparse.Namespace) -> str:
 
     numbers = iter(range(10**9))
     ends = time.monotonic() + args.seconds
+    settled = 0.75 * args.seconds  # both rates are those of what comes after the first quarter
     peak = 0
 
     async def client() -> None:
         nonlocal peak
         while time.monotonic() < ends:
             await ask(next(numbers))
-            peak += time.monotonic() < ends
+            peak += ends - settled < time.monotonic() < ends
     await asyncio.gather(*(client() for _ in range(args.clients)))
     await server.idle()
-    rate = peak / args.seconds
+    rate = peak / settled
     print(f"{args.clients} clients that wait for their answers: {rate:.1f} answers/s", flush=True)
 
     began = time.monotonic()
@@ -228,14 +229,16 @@ async def overload(server: Server, args: argparse.Namespace) -> str:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         late = max(late, time.monotonic() - due)
         tasks.append(asyncio.create_task(timed(lambda: ask(next(numbers)))))
-    window = time.monotonic() - began
-    answered = sum(task.done() and not task.exception() and task.result()[0] for task in tasks)
+    ends = time.monotonic()
+    window = 0.75 * (ends - began)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     failed = [result for result in results if isinstance(result, BaseException)]
-    refusals = sorted(seconds for fine, seconds in (r for r in results if not isinstance(r, BaseException)) if not fine)
+    ended = [result for result in results if not isinstance(result, BaseException)]
+    answered = sum(fine and ends - window < at < ends for fine, _, at in ended)
+    refusals = sorted(seconds for fine, seconds, _ in ended if not fine)
     p99 = refusals[int(0.99 * (len(refusals) - 1))] if refusals else 0.0
     share = answered / window / rate
-    print(f"{args.factor} times that rate: {len(tasks)} requests in {window:.1f} s (at most {late * 1e3:.0f} ms late), "
+    print(f"{args.factor} times that rate: {len(tasks)} requests in {ends - began:.1f} s (at most {late * 1e3:.0f} ms late), "
           f"{answered / window:.1f} answers/s, {100 * share:.0f} % of the peak; {len(refusals)} refused, p99 {1e3 * p99:.1f} ms; "
           f"{len(failed)} failed {failed[:1]}")
     fine = share >= 0.95 and p99 <= 0.05 and not failed

@@ -214,6 +214,13 @@ asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchang
     co_await exchange.reply(std::move(reply));
     co_return;
   }
+  // Before its template and tokens are made: a server with too much to do does nothing for those
+  // that it refuses.
+  if (const auto room = served->door.check_room(); !room) {
+    Reply reply = failed_reply(dialect, room.error(), exchange);
+    co_await exchange.reply(std::move(reply));
+    co_return;
+  }
   const Deadline deadline = deadline_of(api);
   auto call = read_call(dialect, api, *served, exchange);
   std::optional<Reply> refused;

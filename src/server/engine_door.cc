@@ -26,17 +26,24 @@ EngineDoor::~EngineDoor() {
   engine_.set_stop_check({});
 }
 
+Result<void> EngineDoor::check_room_locked(int64_t prompts) const {
+  if (inbox_.closed) return fail(Code::kUnavailable, "the server is ending");
+  const int64_t room = std::max<int64_t>(0, most_waiting_ - arriving_ - engine_.queued());
+  // More than may ever wait is the engine's to refuse, for good.
+  if (prompts <= room || prompts > most_waiting_) return {};
+  return fail(Code::kBusy, "too many requests are waiting", fmt::format("{} more", prompts),
+              fmt::format("at most {}", room), "try again later");
+}
+
+Result<void> EngineDoor::check_room() {
+  const std::lock_guard lock(mutex_);
+  return check_room_locked(1);
+}
+
 Result<void> EngineDoor::submit(std::shared_ptr<Generation> generation) {
   {
     const std::lock_guard lock(mutex_);
-    if (inbox_.closed) return fail(Code::kUnavailable, "the server is ending");
-    const int64_t room = most_waiting_ - arriving_ - engine_.queued();
-    // More than may ever wait is the engine's to refuse, for good.
-    if (generation->prompts() > room && generation->prompts() <= most_waiting_) {
-      return fail(Code::kBusy, "too many requests are waiting",
-                  fmt::format("{} more", generation->prompts()), fmt::format("at most {}", room),
-                  "try again later");
-    }
+    TRY(check_room_locked(generation->prompts()));
     arriving_ += generation->prompts();
     inbox_.arrivals.push_back(std::move(generation));
   }

@@ -32,6 +32,8 @@ class EngineDoor {
   // From any thread.
   /// At once: kBusy where as many requests wait as may, kUnavailable after close().
   Result<void> submit(std::shared_ptr<Generation> generation);
+  /// What submit() would say to a request of one prompt: for refusing before it is even read.
+  Result<void> check_room();
   /// Its blocks are free after the next step. Ignored where it has ended.
   void cancel(std::shared_ptr<Generation> generation);
   /// `answer` runs on run()'s thread, after its next step.
@@ -60,6 +62,7 @@ class EngineDoor {
     bool empty() const { return arrivals.empty() && cancels.empty() && questions.empty(); }
   };
   Inbox wait_for_work();
+  Result<void> check_room_locked(int64_t prompts) const;
   void wake();
   void start(const std::shared_ptr<Generation>& generation);
   void cancel_all();
