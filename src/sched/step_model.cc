@@ -106,7 +106,8 @@ Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
   const auto bad = [](const StepCost& a, const StepCost& b) { return a.rows >= b.rows; };
   if (costs.empty() || costs.front().rows < 0 || costs.back().rows < 1 ||
       std::ranges::adjacent_find(costs, bad) != costs.end() ||
-      !std::ranges::all_of(costs, [](const StepCost& cost) { return cost.us >= 0; }) ||
+      !std::ranges::all_of(
+          costs, [](const StepCost& cost) { return cost.us >= 0; }) ||
       costs.back().us == 0) {
     return fail(Code::kInvalidArgument, "costs of steps", {},
                 "ascending numbers of rows, times >= 0, the last above");
