@@ -62,8 +62,21 @@ Result<void> check_requests(const frontend::ApiRequest& request, const Served& s
   return {};
 }
 
+void tell_tokens_left(const ApiService& api, Exchange& exchange) {
+  if (api.key_limits() == nullptr) return;
+  for (Field& field : api.key_limits()->token_fields(exchange.key())) {
+    exchange.add_field(std::move(field));
+  }
+}
+
 Result<Call> read_call(const Dialect& dialect, const ApiService& api, const Served& served,
                        Exchange& exchange) {
+  // Before its template and tokens are made: a server with too much to do does nothing for those
+  // that it refuses.
+  if (auto room = served.door.check_room(); !room) {
+    tell_tokens_left(api, exchange);
+    return std::unexpected(std::move(room).error());
+  }
   const Json body = TRY(read_json(exchange));
   frontend::ApiRequest request = TRY(dialect.read(body, served.model));
   TRY(check_requests(request, served));
@@ -211,13 +224,6 @@ asio::awaitable<void> complete(const Dialect& dialect, Service& service, Exchang
   const Served* served = api.served();
   if (served == nullptr) {
     Reply reply = unavailable_reply(api, exchange.error_form());
-    co_await exchange.reply(std::move(reply));
-    co_return;
-  }
-  // Before its template and tokens are made: a server with too much to do does nothing for those
-  // that it refuses.
-  if (const auto room = served->door.check_room(); !room) {
-    Reply reply = failed_reply(dialect, room.error(), exchange);
     co_await exchange.reply(std::move(reply));
     co_return;
   }

@@ -355,9 +355,11 @@ TEST_F(TlsTest, ShakesNoHandsBeyondTheMostConnections) {
   start(files(), limits);
   {
     TlsClient one = client();
+    one.send(get("/stream"));
+    wait_until([&] { return service_.held == 1; });
     const TlsClient more(port(), {});
     EXPECT_FALSE(more.secured());
-    one.send(post("/echo", "[1]"));
+    service_.release();
     EXPECT_EQ(one.read().status, 200);
   }
   wait_until([&] { return server_->connections() == 0; });
