@@ -134,8 +134,7 @@ class RowsRun {
     row.line = prompt.line;
     row.id = prompt.id_json;
     auto submitted = submit(row, prompt);
-    const bool others = std::ranges::any_of(rows_, [](const auto& one) { return !one->done(); });
-    if (!submitted && submitted.error().code == Code::kBusy && others) {
+    if (!submitted && submitted.error().code == Code::kBusy && !rows_.empty()) {
       waiting_ = std::move(prompt);
       return false;
     }
@@ -165,8 +164,9 @@ class RowsRun {
       };
     }
     TRY(session_.engine->check(request));
-    row.text = TRY(session_.engine->text().reserve(
-        "the row", session_.engine->held_bytes(request) + row.answer.most_bytes(request)));
+    const int64_t bytes = session_.engine->held_bytes(request) + row.answer.most_bytes(request);
+    row.text =
+        TRY(session_.engine->text().reserve("the row", bytes, engine::Engine::own_bytes(request)));
     row.request = TRY(session_.engine->submit(
         std::move(request), [this, &row](const engine::Update& update) { receive(row, update); }));
     return {};

@@ -152,6 +152,10 @@ int64_t Engine::held_bytes(const GenerateRequest& request) const {
   return kRequest + kPromptToken * prompt + request.n * answer;
 }
 
+int64_t Engine::own_bytes(const GenerateRequest& request) {
+  return request.sampling.grammar ? request.sampling.grammar->owned_bytes() : 0;
+}
+
 Result<void> Engine::check_room(int64_t requests) const {
   const int64_t most = config_.max_queued_requests;
   if (queued_ + requests <= most) return {};

@@ -98,9 +98,10 @@ class Engine {
   Result<LoweredCeiling> lower_ceiling(int64_t memory_bytes);
 
   /// Where whoever takes requests in reserves what they and their answers may come to; held_bytes()
-  /// says what of that is the engine's.
+  /// says what of that is the engine's, own_bytes() what the request has charged to it already.
   TextBudget& text() { return text_; }
   int64_t held_bytes(const GenerateRequest& request) const;
+  static int64_t own_bytes(const GenerateRequest& request);
   const Worker& worker() const { return *worker_; }
   Worker& worker() { return *worker_; }
   const ResolvedConfig& config() const { return config_; }

@@ -27,7 +27,9 @@ Result<std::unique_ptr<Completion>> Completion::submit(engine::Engine& engine, A
     bytes += engine.held_bytes(requests.back()) +
              response_bytes(made->request_, tokens, *made->request_.ask.max_tokens);
   }
-  made->text_ = TRY(engine.text().reserve("the request and its answers", bytes));
+  // One grammar is that of all prompts.
+  const int64_t own = requests.empty() ? 0 : engine::Engine::own_bytes(requests.front());
+  made->text_ = TRY(engine.text().reserve("the request and its answers", bytes, own));
   for (size_t prompt = 0; prompt < prompts; prompt++) {
     made->ids_.push_back(TRY(engine.submit(
         std::move(requests[prompt]), [self = made.get(), prompt](const engine::Update& update) {

@@ -60,7 +60,7 @@ Result<void> GrammarCache::charge(Entry& entry) {
   refused_.reset();
   if (!charge) refused_ = {entry.key, entry.bytes};
   entry.charge = std::make_shared<memory::Charge>(TRY(std::move(charge)));
-  if (entry.made) entry.made = entry.made->owning(entry.charge);
+  if (entry.made) entry.made = entry.made->owning(entry.charge, entry.bytes);
   return {};
 }
 
@@ -77,7 +77,8 @@ Result<void> GrammarCache::make_factory() {
         "raise --memory");
     return std::unexpected(factory_->error());
   }
-  factory_charged_.emplace(text_->charge(bytes));
+  text_->keep(bytes);
+  factory_charged_ = true;
   return {};
 }
 

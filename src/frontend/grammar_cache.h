@@ -55,7 +55,7 @@ class GrammarCache {
   mutable std::recursive_mutex mutex_;
   engine::TextBudget* text_ = nullptr;
   std::optional<Result<text::GuideFactory>> factory_;  // once a grammar was asked for
-  std::optional<memory::Charge> factory_charged_;
+  bool factory_charged_ = false;
   std::optional<std::pair<Key, int64_t>> refused_;  // the last one without room: its bytes
   std::list<Entry> entries_;                        // used last first
   std::map<Key, std::list<Entry>::iterator> by_key_;

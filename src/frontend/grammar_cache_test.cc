@@ -118,6 +118,23 @@ TEST_F(GrammarCacheTest, RefusesWhatHasNoRoom) {
   EXPECT_TRUE(cache_.compile(GrammarKind::kRegex, "[a-z]{1,1000}"));
 }
 
+// The vocabulary's trie stays until the end.
+TEST_F(GrammarCacheTest, RefusesForGoodWhatDoesNotFitBesideTheVocabulary) {
+  cache_.charge_to(text_);
+  const auto held = cache_.compile(GrammarKind::kRegex, "a");
+  ASSERT_TRUE(held);
+  EXPECT_GE(held->owned_bytes(), held->bytes());
+  const int64_t most = text_.limit() - factory_bytes();
+  const auto refused = text_.reserve("a request", most + 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceLimit) << refused.error().message();
+  const auto own =
+      text_.reserve("its request", most - held->owned_bytes() + 1, held->owned_bytes());
+  ASSERT_FALSE(own);
+  EXPECT_EQ(own.error().code, Code::kResourceLimit) << own.error().message();
+  EXPECT_TRUE(text_.reserve("its request", most - held->owned_bytes(), held->owned_bytes()));
+}
+
 TEST_F(GrammarCacheTest, RefusesAVocabularyBeyondHalfOfTheText) {
   engine::TextBudget little(account_, 2 * factory_bytes() - 2);
   cache_.charge_to(little);

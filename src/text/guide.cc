@@ -67,10 +67,12 @@ int64_t Grammar::guide_bytes(int64_t tokens) const {
                                   impl_->handle, static_cast<size_t>(tokens)));
 }
 
-Grammar Grammar::owning(std::shared_ptr<const void> owned) const {
+Grammar Grammar::owning(std::shared_ptr<const void> owned, int64_t bytes) const {
   using Both = std::pair<std::shared_ptr<const Impl>, std::shared_ptr<const void>>;
   const auto both = std::make_shared<const Both>(impl_, std::move(owned));
-  return {{both, impl_.get()}, vocab_};
+  Grammar made = {{both, impl_.get()}, vocab_};
+  made.owned_bytes_ = bytes;
+  return made;
 }
 
 int64_t Guide::bytes() const {

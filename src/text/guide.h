@@ -38,8 +38,10 @@ class Grammar {
   int64_t bytes() const;
   /// The most that a Guide of it holds between its masks, until so many tokens were committed.
   int64_t guide_bytes(int64_t tokens) const;
-  /// The same grammar; `owned` lives as long as any copy of this one.
-  Grammar owning(std::shared_ptr<const void> owned) const;
+  /// The same grammar; `owned`, a charge of so many bytes, lives as long as any copy of this one.
+  Grammar owning(std::shared_ptr<const void> owned, int64_t bytes) const;
+  /// As owning() was told; 0 before.
+  int64_t owned_bytes() const { return owned_bytes_; }
 
  private:
   friend class GuideFactory;
@@ -49,6 +51,7 @@ class Grammar {
       : impl_(std::move(impl)), vocab_(vocab) {}
   std::shared_ptr<const Impl> impl_;
   int64_t vocab_;
+  int64_t owned_bytes_ = 0;
 };
 
 /// A tokenizer's vocabulary as grammars see it: the bytes that each token adds to the text. Special

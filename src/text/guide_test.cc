@@ -449,7 +449,7 @@ TEST(Guide, OwnsWhatItsGrammarWasGiven) {
   const std::weak_ptr<int> seen = owned;
   std::optional<Grammar> copy;
   {
-    const Grammar made = compiled(GrammarKind::kRegex, "ab").owning(std::exchange(owned, nullptr));
+    const Grammar made = compiled(GrammarKind::kRegex, "ab").owning(std::exchange(owned, {}), 7);
     copy = made;
   }
   EXPECT_FALSE(seen.expired());

@@ -300,6 +300,41 @@ TEST_F(BatchCli, AFullInboxMakesRowsWaitAndRefusesWhatNeverFits) {
   EXPECT_EQ(answers[9]["error"]["code"], "resource_limit");
 }
 
+// The least that is refused, found by halving: it wants all of text but what stays taken, so that
+// it would wait for ever.
+TEST_F(BatchCli, RefusesWithTheNumbersWhatNeverFitsBesideWhatStays) {
+  // Lines that are about to be written do come free.
+  std::vector<Json> rows(300, Json({{"no", "request"}}));
+  const auto answer = [&rows](int tokens, Json more) {
+    more.update({{"max_tokens", tokens}, {"allowed_token_ids", {257}}});  // the end
+    rows.push_back(completion_row("a", "Hello", more));
+    write_rows(rows);
+    rows.pop_back();
+    run(command({"--memory", "160MiB"}));
+    return read_rows(file("out.jsonl")).back()["error"];
+  };
+  // Beside the ids, 64 KiB and more; and beside the request's own grammar, over 100 kB. A token
+  // wants 53 and 42 kB.
+  const Json choices = {{"n", 16}, {"logprobs", 4}};
+  const Json grammar = {{"n", 4},
+                        {"logprobs", 14},
+                        {"structured_outputs", {{"regex", "(" + std::string(4000, 'x') + ")?"}}}};
+  for (const Json& more : {choices, grammar}) {
+    int most = 1, beyond = 400;
+    ASSERT_TRUE(answer(most, more).is_null()) << answer(most, more);
+    Json refused = answer(beyond, more);
+    while (beyond - most > 1) {
+      const int tokens = (most + beyond) / 2;
+      const Json error = answer(tokens, more);
+      (error.is_null() ? most : beyond) = tokens;
+      if (!error.is_null()) refused = error;
+    }
+    EXPECT_EQ(refused["code"], "resource_limit") << refused;
+    const std::string message = refused["message"].get<std::string>();
+    EXPECT_NE(message.find("of the 16777216 B set aside for text"), std::string::npos) << message;
+  }
+}
+
 TEST_F(BatchCli, KeepsToACeilingThatIsLoweredWhileItRuns) {
   ::setenv("XDG_RUNTIME_DIR", folder().c_str(), 1);
   std::vector<Json> rows;

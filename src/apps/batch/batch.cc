@@ -141,9 +141,8 @@ class BatchRun {
     engine::TextBudget& text = session_.engine->text();
     const int64_t bytes = reader_.id_bytes() + earlier_.bytes();
     if (bytes <= ids_bytes_) return {};
+    text.keep(bytes + kPiece - ids_bytes_);
     ids_bytes_ = bytes + kPiece;
-    ids_ = {};
-    ids_ = text.charge(ids_bytes_);
     if (text.limit() == 0 || bytes <= text.limit() / 2) return {};
     return fail(Code::kResourceLimit,
                 fmt::format("the ids of {} rows", counts_.rows + earlier_.rows),
@@ -156,7 +155,7 @@ class BatchRun {
   // False where the engine has no room yet; the row waits on.
   bool start(Waiting& waiting) {
     auto submitted = submit(waiting);
-    if (!submitted && submitted.error().code == Code::kBusy && running_ > 0) return false;
+    if (!submitted && submitted.error().code == Code::kBusy && !rows_.empty()) return false;
     const frontend::BatchRow asked = std::move(waiting.asked);
     waiting_.reset();
     Row& row = add_row(asked.line, asked.custom_id);
@@ -273,7 +272,6 @@ class BatchRun {
   std::set<std::string> ignored_;
   uint64_t row_bytes_ = 0;  // of the row read last
   size_t held_bytes_ = 0;
-  memory::Charge ids_;
   int64_t ids_bytes_ = 0;
   size_t most_held_ = kHeldBytes;
   int64_t running_ = 0;
