@@ -69,16 +69,18 @@ TEST(EngineStats, CountsTokensStepsAndBlocks) {
   }
   EXPECT_LT(stats.host_us(), stats.total_us());
   int64_t steps = 0, rows = 0;
-  double us = 0;
+  double us = 0, context = 0;
   const Json json = to_json(stats);
   for (const Json& group : json["steps_by_rows"]) {
     steps += group["steps"].get<int64_t>();
     rows += group["steps"].get<int64_t>() * group["rows"].get<int64_t>();
     us += group["steps"].get<double>() * group["mean_us"].get<double>();
+    context += group["steps"].get<double>() * group["mean_context"].get<double>();
   }
   EXPECT_EQ(steps, stats.steps);
   EXPECT_EQ(rows, stats.rows);
   EXPECT_GT(us, 0);
+  EXPECT_NEAR(context, 70 + 71 + 72 + 73 + 74 + 10 + 11 + 12 + 13 + 14 + 10, 1e-6);
   EXPECT_LE(us, stats.total_us() * 1.000001) << "the last results are taken in without rows";
 }
 

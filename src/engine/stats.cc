@@ -55,6 +55,7 @@ constexpr Field kFields[] = {
      [](const EngineStats& s) { return s.ring ? Json(s.ring->waited_s) : Json(0.0); }},
     {"price_step_us", [](const EngineStats& s) { return Json(s.step_us); }},
     {"price_row_us", [](const EngineStats& s) { return Json(s.row_us); }},
+    {"price_context_us", [](const EngineStats& s) { return Json(s.context_us); }},
 };
 
 Json groups_json(const EngineStats& stats) {
@@ -73,9 +74,11 @@ Json groups_json(const EngineStats& stats) {
 Json passes_json(const EngineStats& stats) {
   Json passes = Json::array();
   for (const PassGroup& group : stats.passes) {
+    const auto count = static_cast<double>(group.passes);
     passes.push_back({{"rows", group.rows},
                       {"steps", group.passes},
-                      {"mean_us", group.seconds * 1e6 / static_cast<double>(group.passes)}});
+                      {"mean_us", group.seconds * 1e6 / count},
+                      {"mean_context", static_cast<double>(group.context) / count}});
   }
   return passes;
 }

@@ -88,6 +88,7 @@ struct EngineStats {
   std::optional<memory::RingStats> ring{};   // where weights are streamed
   double step_us = 0;                        // a step's time is about step_us + rows * row_us
   double row_us = 0;
+  double context_us = 0;  // of a step's time, for each token that it looks at
   AnswerStats answers{};
 
   double total_us() const;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string>
 
+#include "sched/step_model.h"
+
 namespace strata::engine {
 namespace {
 
@@ -23,11 +25,10 @@ int64_t resident_bytes(Env& env) {
 
 // Without its time.
 PassGroup pass_of(const sched::StepPlan& plan) {
-  PassGroup pass{.rows = plan.rows(), .passes = 1};
+  PassGroup pass{.rows = plan.rows(), .passes = 1, .context = sched::context_of(plan)};
   for (const sched::SequenceStep& step : plan.sequences) {
     const int64_t logits = step.all_logits ? step.rows : step.yields_token ? 1 + step.drafts : 0;
     pass.logit_rows += logits;
-    pass.context += step.first_position + step.rows;
   }
   return pass;
 }
@@ -45,7 +46,6 @@ void StatsRecorder::add(const sched::StepInput& input, const sched::StepPlan& pl
   for (const sched::SequenceResult& entry : result.sequences) {
     tokens_out_ += static_cast<int64_t>(entry.tokens.size());
   }
-  step_rows_ = static_cast<double>(plan.rows());
   rows_ += plan.rows();
   step_ = pass_of(plan);
   steps_ += plan.sequences.empty() ? 0 : 1;
@@ -66,19 +66,13 @@ void StatsRecorder::add_times(const StepClock& clock) {
     max_ns_[i] = std::max(max_ns_[i], clock.ns()[i]);
     time += static_cast<double>(clock.ns()[i]);
   }
-  if (step_rows_ == 0) return;
-  PassGroup& group = passes_[step_.rows];
-  group.rows = step_.rows;
-  group.passes += step_.passes;
-  group.logit_rows += step_.logit_rows;
-  group.context += step_.context;
-  group.seconds += time * 1e-9;
+  if (step_.rows == 0) return;
+  step_.seconds = time * 1e-9;
+  step_times_.add(step_);
   time_ += time;
   running_time_ += step_running_ * time;
   held_time_ += step_held_ * time;
   unused_time_ += step_unused_ * time;
-  sum_rows2_ += step_rows_ * step_rows_;
-  sum_rows_time_ += step_rows_ * time;
 }
 
 EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
@@ -96,7 +90,7 @@ EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
                     .hit_tokens = prefixes_.hit_tokens(),
                     .best_hit_tokens = prefixes_.best_hit_tokens()};
   add_blocks(scheduler, stats);
-  for (const auto& [rows, group] : passes_) stats.passes.push_back(group);
+  stats.passes = step_times_.groups();
   for (int tag = 0; tag < memory::kMemoryTags; tag++) {
     const auto which = static_cast<memory::MemoryTag>(tag);
     stats.memory.push_back({std::string(memory::tag_name(which)), account.bytes(which)});
@@ -107,15 +101,10 @@ EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
   }
   if (time_ > 0) stats.mean_running = running_time_ / time_;
   if (held_time_ > 0) stats.kv_waste_share = unused_time_ / held_time_;
-  // Least squares; steps that all had the same number of rows tell nothing about a row.
-  const auto steps = static_cast<double>(steps_), rows = static_cast<double>(rows_);
-  const double spread = steps * sum_rows2_ - rows * rows;
-  if (steps_ == 0) return stats;
-  if (spread > 0.5) {
-    const double slope = (steps * sum_rows_time_ - rows * time_) / spread;
-    stats.row_us = std::clamp(slope, 0.0, time_ / rows) * 1e-3;
-  }
-  stats.step_us = time_ * 1e-3 / steps - stats.row_us * rows / steps;
+  const StepTimes::Line line = step_times_.line();
+  stats.step_us = line.step_us;
+  stats.row_us = line.row_us;
+  stats.context_us = step_times_.context_us();
   return stats;
 }
 

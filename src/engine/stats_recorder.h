@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 
 #include "base/env.h"
+#include "engine/meter/step_times.h"
 #include "engine/prefix_meter.h"
 #include "engine/stats.h"
 #include "memory/account.h"
@@ -66,13 +66,11 @@ class StatsRecorder {
   std::array<int64_t, kPhases> sum_ns_{};
   std::array<int64_t, kPhases> max_ns_{};
   // Of the last plan, until its time is known.
-  double step_rows_ = 0, step_running_ = 0, step_held_ = 0, step_unused_ = 0;
+  double step_running_ = 0, step_held_ = 0, step_unused_ = 0;
   PassGroup step_;
-  std::map<int64_t, PassGroup> passes_;  // by rows
+  StepTimes step_times_;
   // Sums over steps, weighted by their time.
   double time_ = 0, running_time_ = 0, held_time_ = 0, unused_time_ = 0;
-  // Sums for the line through (rows, time).
-  double sum_rows2_ = 0, sum_rows_time_ = 0;
 };
 
 }  // namespace strata::engine

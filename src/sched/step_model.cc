@@ -14,8 +14,7 @@ namespace {
 
 class ModelRun {
  public:
-  ModelRun(Scheduler scheduler, std::span<const ModelRequest> requests,
-           std::span<const StepCost> costs)
+  ModelRun(Scheduler scheduler, std::span<const ModelRequest> requests, const StepCosts& costs)
       : scheduler_(std::move(scheduler)), requests_(requests), costs_(costs) {}
 
   Result<ModelOutcome> run() {
@@ -56,16 +55,18 @@ class ModelRun {
   }
 
   double cost_of(double rows) const {
-    const auto above = std::ranges::lower_bound(costs_, rows, {}, &StepCost::rows);
-    if (above == costs_.end()) return costs_.back().us * rows / costs_.back().rows;
-    if (above == costs_.begin()) return above->us;
+    const std::vector<StepCost>& costs = costs_.by_rows;
+    const auto above = std::ranges::lower_bound(costs, rows, {}, &StepCost::rows);
+    if (above == costs.end()) return costs.back().us * rows / costs.back().rows;
+    if (above == costs.begin()) return above->us;
     const StepCost& below = *std::prev(above);
     return std::lerp(below.us, above->us, (rows - below.rows) / (above->rows - below.rows));
   }
 
   void take_time(const StepPlan& plan) {
     if (plan.sequences.empty()) return;  // the last result is taken in, nothing runs
-    const double us = cost_of(static_cast<double>(plan.rows()));
+    const double us = cost_of(static_cast<double>(plan.rows())) +
+                      costs_.context_us * static_cast<double>(context_of(plan));
     outcome_.steps++;
     now_us_ += us;
     running_us_ += static_cast<double>(scheduler_.running()) * us;
@@ -90,7 +91,7 @@ class ModelRun {
 
   Scheduler scheduler_;
   std::span<const ModelRequest> requests_;
-  std::span<const StepCost> costs_;
+  const StepCosts& costs_;
   std::map<SequenceId, int64_t> tokens_left_;
   double now_us_ = 0;
   double running_us_ = 0, held_us_ = 0, unused_us_ = 0;
@@ -99,19 +100,32 @@ class ModelRun {
 
 }  // namespace
 
-Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
-                                    std::span<const ModelRequest> requests,
-                                    std::span<const StepCost> costs) {
-  if (requests.empty()) return fail(Code::kInvalidArgument, "no requests", {}, "at least one");
+int64_t context_of(const StepPlan& plan) {
+  int64_t context = 0;
+  for (const SequenceStep& step : plan.sequences) context += step.first_position + step.rows;
+  return context;
+}
+
+Result<void> check(const StepCosts& costs) {
+  const std::vector<StepCost>& by_rows = costs.by_rows;
   const auto bad = [](const StepCost& a, const StepCost& b) { return a.rows >= b.rows; };
-  if (costs.empty() || costs.front().rows < 0 || costs.back().rows < 1 ||
-      std::ranges::adjacent_find(costs, bad) != costs.end() ||
-      !std::ranges::all_of(
-          costs, [](const StepCost& cost) { return cost.us >= 0; }) ||
-      costs.back().us == 0) {
+  const auto priced = [](const StepCost& cost) { return cost.us >= 0; };
+  if (by_rows.empty() || by_rows.front().rows < 0 || by_rows.back().rows < 1 ||
+      std::ranges::adjacent_find(by_rows, bad) != by_rows.end() ||
+      !std::ranges::all_of(by_rows, priced) || by_rows.back().us == 0) {
     return fail(Code::kInvalidArgument, "costs of steps", {},
                 "ascending numbers of rows, times >= 0, the last above");
   }
+  if (costs.context_us >= 0) return {};
+  return fail(Code::kInvalidArgument, "the cost of context", fmt::format("{}", costs.context_us),
+              "at least 0");
+}
+
+Result<ModelOutcome> run_step_model(const SchedulerConfig& config,
+                                    std::span<const ModelRequest> requests,
+                                    const StepCosts& costs) {
+  if (requests.empty()) return fail(Code::kInvalidArgument, "no requests", {}, "at least one");
+  TRY(check(costs));
   return ModelRun(TRY(Scheduler::create(config)), requests, costs).run();
 }
 

@@ -446,5 +446,41 @@ TEST_F(GenerateCli, ComparesSchedulesWithoutAModel) {
   EXPECT_NE(bad.errors.find("lengths.csv:2"), std::string::npos) << bad.errors;
 }
 
+// Two batches of two, and what steps took at 1, 2 and 8 rows beside their context.
+TEST_F(GenerateCli, PricesSchedulesByTheStatisticsOfARun) {
+  std::ofstream(file("lengths.csv")) << "4,9\n4,1\n4,1\n4,4\n";
+  const auto prices = [](const std::string& stats) {
+    std::ofstream(file("stats.json")) << stats;
+    return strata({"bench", "schedule", "--lengths", file("lengths.csv"), "--requests", "4",
+                   "--max-num-seqs", "2", "--prices", file("stats.json"), "--json"});
+  };
+  const auto group = [](int rows, double us, double context) {
+    return Json({{"rows", rows}, {"steps", 100}, {"mean_us", us}, {"mean_context", context}});
+  };
+  Json stats = {{"price_context_us", 0.5},
+                {"steps_by_rows", {group(1, 60, 20), group(2, 80, 40), group(8, 150, 100)}}};
+  const Done done = prices(stats.dump());
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  const Json json = Json::parse(done.out);
+  EXPECT_EQ(json["context_us"], 0.5);
+  // Static: 8 rows and 8 of one, then 8 rows and 3 of one, at 100 and 50 us; contexts 4 + 4 and 5
+  // to 12, 4 + 4 and 5 to 7.
+  EXPECT_NEAR(json["cases"][2]["seconds"].get<double>(),
+              (2 * 100 + 11 * 50 + 0.5 * (8 + 68 + 8 + 18)) * 1e-6, 1e-9);
+  const auto refused = [&](const std::string& text, const std::string& why) {
+    const Done bad = prices(text);
+    EXPECT_EQ(bad.exit_code, 65) << bad.errors;
+    EXPECT_NE(bad.errors.find("stats.json: " + why), std::string::npos) << bad.errors;
+  };
+  refused(R"({"steps_by_rows": []})", "price_context_us: got missing");
+  refused(R"({"price_context_us": 1})", "steps_by_rows");
+  refused(R"({"price_context_us": -1, "steps_by_rows": []})", "price_context_us");
+  refused(R"({"price_context_us": 1, "steps_by_rows": []})",
+          "steps_by_rows: expected steps of ascending");
+  refused(R"({"price_context_us": 1, "steps_by_rows": [7]})", "steps_by_rows[0]");
+  stats["steps_by_rows"][1].erase("mean_context");
+  refused(stats.dump(), "steps_by_rows[1]: mean_context");
+}
+
 }  // namespace
 }  // namespace strata::testing

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,8 @@ constexpr ConfigField kFields[] = {
     price_field("row-us", "1000", "time of each row of a step: price_row_us of --stats"),
     {.name = "prices",
      .unit = "FILE",
-     .help = "instead of both: a --stats file; a step costs what steps of its rows took in that "
-             "run"},
+     .help = "instead of both: a --stats file; a step costs what steps of its rows and its "
+             "context took in that run"},
     integer_field("max-num-seqs", "64", "sequences", 4096, "how many sequences run in one batch"),
     integer_field("max-num-batched-tokens", "512", "tokens", 65536, "most tokens of a step"),
     integer_field("prefill-chunk", "512", "tokens", 65536,
@@ -94,46 +95,73 @@ double ratio_of(const Case& better, const Case& worse) {
 constexpr int64_t kLeastSteps = 20;
 constexpr uint64_t kMaxStatsBytes = 64 << 20;
 
-Result<std::vector<sched::StepCost>> read_costs(Env& env, const std::string& path) {
-  const std::string text = TRY(env.read_small_file(path, kMaxStatsBytes));
-  const Json stats = TRY(parse_json_object(text, path));
+// Steps of nearly one number of rows, together.
+struct Steps {
+  double count = 0, rows = 0, us = 0, context = 0;
+
+  // Their time less what their context cost.
+  sched::StepCost cost(double context_us) const {
+    return {.rows = rows / count, .us = std::max(0.0, (us - context_us * context) / count)};
+  }
+};
+
+Result<sched::StepCosts> parse_costs(const Json& stats) {
+  sched::StepCosts costs;
+  if (find_member(stats, "price_context_us") == nullptr) {
+    return fail(Code::kInvalidData, "price_context_us", "missing", "a number",
+                "the file is no --stats file, or one of an earlier version: run again");
+  }
+  costs.context_us = TRY(get_double(stats, "price_context_us", 0));
   const Json* groups = TRY(get_array(stats, "steps_by_rows"));
-  std::vector<sched::StepCost> costs;
-  int64_t steps = 0;
-  double rows = 0, us = 0;
-  for (const Json& group : *groups) {
-    const int64_t count = TRY(get_int(group, "steps", 1, int64_t{1} << 40));
-    const int64_t of_each = TRY(get_int(group, "rows", 1, 1 << 20));
-    steps += count;
-    rows += static_cast<double>(of_each * count);
-    us += TRY(get_double(group, "mean_us")) * static_cast<double>(count);
-    if (steps < kLeastSteps) continue;
-    const auto all = static_cast<double>(steps);
-    costs.push_back({.rows = rows / all, .us = us / all});
-    steps = 0;
-    rows = us = 0;
+  Steps steps;
+  for (size_t i = 0; i < groups->size(); i++) {
+    const auto read = [&, where = fmt::format("steps_by_rows[{}]", i)]() -> Result<void> {
+      const Json& group = (*groups)[i];
+      const auto count =
+          static_cast<double>(TRY(in_file(where, get_int(group, "steps", 1, int64_t{1} << 40))));
+      steps.count += count;
+      steps.rows +=
+          count * static_cast<double>(TRY(in_file(where, get_int(group, "rows", 1, 1 << 20))));
+      steps.us += count * TRY(in_file(where, get_double(group, "mean_us", 0)));
+      steps.context += count * TRY(in_file(where, get_double(group, "mean_context", 0)));
+      return {};
+    };
+    TRY(read());
+    if (steps.count < kLeastSteps && i + 1 < groups->size()) continue;
+    costs.by_rows.push_back(steps.cost(costs.context_us));
+    steps = {};
   }
-  if (steps > 0) {
-    const auto all = static_cast<double>(steps);
-    costs.push_back({.rows = rows / all, .us = us / all});
+  if (sched::check(costs)) return costs;
+  return fail(Code::kInvalidData, "steps_by_rows", {},
+              "steps of ascending numbers of rows, the last with a time");
+}
+
+Result<sched::StepCosts> costs_of(Env& env, const BenchScheduleArgs& args) {
+  if (!args.prices.empty()) {
+    const std::string text = TRY(env.read_small_file(args.prices, kMaxStatsBytes));
+    const Json stats = TRY(parse_json_object(text, args.prices));
+    return in_file(args.prices, parse_costs(stats));
   }
+  const auto most = static_cast<double>(args.max_num_batched_tokens);
+  sched::StepCosts costs;
+  costs.by_rows = {{.rows = 0, .us = args.step_us},
+                   {.rows = most, .us = args.step_us + args.row_us * most}};
   return costs;
 }
 
-Result<std::vector<sched::StepCost>> costs_of(Env& env, const BenchScheduleArgs& args) {
-  if (!args.prices.empty()) return read_costs(env, args.prices);
-  const auto most = static_cast<double>(args.max_num_batched_tokens);
-  return std::vector<sched::StepCost>{{.rows = 0, .us = args.step_us},
-                                      {.rows = most, .us = args.step_us + args.row_us * most}};
-}
-
-std::string prices_of(const BenchScheduleArgs& args) {
-  if (!args.prices.empty()) return "a step takes what it took in " + args.prices;
+std::string prices_of(const BenchScheduleArgs& args, const sched::StepCosts& costs) {
+  if (!args.prices.empty()) {
+    return fmt::format(
+        "a step takes what its rows took in {} and {:.3g} us for each token that it "
+        "looks at",
+        args.prices, costs.context_us);
+  }
   return fmt::format("a step takes {} us and {} us for each row", args.step_us, args.row_us);
 }
 
-void print_table(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
-  fmt::print("{} requests; {}; blocks of {} tokens\n", args.requests, prices_of(args),
+void print_table(const std::vector<Case>& cases, const BenchScheduleArgs& args,
+                 const sched::StepCosts& costs) {
+  fmt::print("{} requests; {}; blocks of {} tokens\n", args.requests, prices_of(args, costs),
              kBlockTokens);
   fmt::print("{:<12}{:<13}{:>11}{:>11}{:>10}{:>9}{:>13}{:>10}\n", "batching", "kv", "requests/s",
              "in flight", "KV waste", "steps", "preemptions", "seconds");
@@ -149,7 +177,8 @@ void print_table(const std::vector<Case>& cases, const BenchScheduleArgs& args) 
              cases[0].outcome.mean_running / cases[1].outcome.mean_running);
 }
 
-Json to_json(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
+Json to_json(const std::vector<Case>& cases, const BenchScheduleArgs& args,
+             const sched::StepCosts& costs) {
   Json rows = Json::array();
   for (const Case& what : cases) {
     rows.push_back({{"batching", sched::batching_name(what.batching)},
@@ -167,6 +196,7 @@ Json to_json(const std::vector<Case>& cases, const BenchScheduleArgs& args) {
     made["row_us"] = args.row_us;
   } else {
     made["prices"] = args.prices;
+    made["context_us"] = costs.context_us;
   }
   return made;
 }
@@ -192,7 +222,7 @@ BenchScheduleArgs make_bench_schedule_args(const FieldValues& values) {
 Result<void> run_bench_schedule(Env& env, const BenchScheduleArgs& args) {
   const std::vector<sched::ModelRequest> requests =
       TRY(read_lengths(env, args.lengths, args.requests, args.max_model_len));
-  const std::vector<sched::StepCost> costs = TRY(costs_of(env, args));
+  const sched::StepCosts costs = TRY(costs_of(env, args));
   std::vector<Case> cases;
   for (const auto batching : {sched::Batching::kContinuous, sched::Batching::kStatic}) {
     for (const bool reserve_max : {false, true}) {
@@ -202,9 +232,9 @@ Result<void> run_bench_schedule(Env& env, const BenchScheduleArgs& args) {
     }
   }
   if (args.json) {
-    fmt::print("{}\n", to_json(cases, args).dump(2));
+    fmt::print("{}\n", to_json(cases, args, costs).dump(2));
   } else {
-    print_table(cases, args);
+    print_table(cases, args, costs);
   }
   return {};
 }
