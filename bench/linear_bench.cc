@@ -4,16 +4,19 @@
 // machine's limits move.
 //
 //   linear_bench [--isa avx2] [--kind bf16] [--k 2048 --n 8192] [--m 1,16,512] [--threads 2]
-//   [--seconds 0.3] [--rounds 3] [--gib 1.25]
+//   [--seconds 0.3] [--rounds 3] [--gib 1.25] [--coded 1]
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "base/compute_pool.h"
 #include "base/env.h"
 #include "bench.h"
@@ -21,6 +24,7 @@
 #include "kernels/linear.h"
 #include "kernels/probe.h"
 #if defined(__x86_64__)
+#include "kernels/x86/expand/expand_units.h"
 #include "kernels/x86/linear_units.h"
 #endif
 
@@ -46,6 +50,30 @@ void fill_random(std::byte* data, size_t bytes, ProductKind kind) {
     const uint32_t word = (static_cast<uint32_t>(state >> 20) & keep) | base;
     std::memcpy(data + at, &word, 4);
   }
+}
+
+// A panel of weights as trained ones are distributed, coded.
+std::vector<std::byte> coded_panel(int64_t k) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal(0, 0.02F);
+  std::vector<std::byte> panel(static_cast<size_t>(tensor::packed_elements(tensor::kPanel, k) * 2));
+  for (size_t at = 0; at < panel.size(); at += 2) {
+    const auto weight = static_cast<uint16_t>(std::bit_cast<uint32_t>(normal(random)) >> 16);
+    std::memcpy(&panel[at], &weight, 2);
+  }
+  const int64_t escapes = tensor::choose_code(panel.data(), k).escapes;
+  std::vector<std::byte> coded(static_cast<size_t>(tensor::coded_panel_bytes(k, escapes)));
+  const auto bytes = static_cast<int64_t>(coded.size());
+  CHECK(tensor::encode_panel(panel.data(), k, bytes, coded.data()), "room for its own escapes");
+  return coded;
+}
+
+ExpandFn best_expand(std::string_view isa) {
+#if defined(__x86_64__)
+  if (cpu_features().avx512_vbmi2 && isa != "avx2") return expand_chunks_vbmi2;
+  if (cpu_features().avx2) return expand_chunks_avx2;
+#endif
+  return tensor::expand_chunks;
 }
 
 struct NamedKernels {
@@ -89,6 +117,7 @@ class Bench {
     for (size_t i = 0; i < ks.size(); i++) {
       fmt::print("K={} N={}\n{:>6} {:>8} {:>10} {:>7} {:>9} {:>7}\n", ks[i], ns[i], "M", "isa",
                  "GFLOP/s", "peak", "GB/s", "read");
+      if (options_.get("coded", "0") != "0") fill_coded(ks[i]);
       for (const int64_t m : options_.list("m", "1,2,4,8,16,32,64,128,512,2048")) {
         for (const NamedKernels& named : available_kernels()) {
           if (options_.get("isa", named.name) != named.name) continue;
@@ -100,15 +129,24 @@ class Bench {
   }
 
  private:
-  void step(const LinearKernels& kernels, int64_t m, int64_t k, int64_t n) {
-    const int64_t bytes = tensor::packed_elements(n, k) * tensor::element_bytes(kind_);
-    const int64_t matrices = std::max<int64_t>(1, static_cast<int64_t>(weights_.bytes) / bytes);
-    const LinearPart part{.w = {weights_.data + next_++ % matrices * bytes, kind_, n, k},
-                          .out = reinterpret_cast<float*>(out_.data),
-                          .out_stride = n};
+  void fill_coded(int64_t k) {
+    const std::vector<std::byte> panel = coded_panel(k);
+    coded_panel_bytes_ = static_cast<int64_t>(panel.size());
+    for (size_t at = 0; at + panel.size() <= weights_.bytes; at += panel.size()) {
+      std::memcpy(weights_.data + at, panel.data(), panel.size());
+    }
+  }
+
+  void step(const std::string& name, const LinearKernels& kernels, int64_t m, int64_t k,
+            int64_t n) {
+    tensor::PackedMatrix w{weights_.data, kind_, n, k, coded_panel_bytes_};
+    const int64_t matrices = std::max<int64_t>(1, static_cast<int64_t>(weights_.bytes) / w.bytes());
+    w.data += next_++ % matrices * w.bytes();
+    const LinearPart part{.w = w, .out = reinterpret_cast<float*>(out_.data), .out_stride = n};
     const device::ExecContext context{.workspace = {workspace_.data, workspace_.bytes},
                                       .pool = &pool_};
-    run_linear(context, {.x = x_.data, .x_stride = k, .m = m, .parts = {&part, 1}}, kernels);
+    run_linear(context, {.x = x_.data, .x_stride = k, .m = m, .parts = {&part, 1}}, kernels,
+               best_expand(name));
   }
 
   void measure(const std::string& name, const LinearKernels& kernels, int64_t m, int64_t k,
@@ -117,8 +155,8 @@ class Bench {
     std::vector<double> peaks, reads, rates;
     const double work =
         static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n) * 2;
-    const double bytes =
-        static_cast<double>(tensor::packed_elements(n, k) * tensor::element_bytes(kind_));
+    const tensor::PackedMatrix w{nullptr, kind_, n, k, coded_panel_bytes_};
+    const auto bytes = static_cast<double>(w.bytes());
     for (int round = 0; round < static_cast<int>(options_.number("rounds", 3)); round++) {
       peaks.push_back(peak_rate(pool_, best_bf16_unit().value(), 1).value());
       reads.push_back(read_bandwidth(pool_, {weights_.data, weights_.bytes}, 1));
@@ -127,7 +165,7 @@ class Bench {
       const int64_t start = real_env().now_ns();
       int64_t steps = 0, now = start;
       while (static_cast<double>(now - start) < options_.number("seconds", 0.3) * 1e9) {
-        step(kernels, m, k, n);
+        step(name, kernels, m, k, n);
         steps++;
         now = real_env().now_ns();
       }
@@ -147,6 +185,7 @@ class Bench {
   ComputePool& pool_;
   HugePages weights_, x_, out_, workspace_;
   ProductKind kind_ = ProductKind::kBf16;
+  int64_t coded_panel_bytes_ = 0;
   int64_t next_ = 0;
 };
 

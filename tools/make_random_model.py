@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write a random Hugging Face model folder of a known shape, for benchmarks and tests without real weights.
 
-  make_random_model.py --shape llama-3.2-1b|llama-3-8b|tiny OUT_DIR [--dtype bf16|f16|f32] [--seed N]
+  make_random_model.py --shape llama-3.2-1b|llama-3-8b|tiny OUT_DIR [--dtype bf16|f16|f32] [--seed N] [--vocab N]
 
 Needs nothing but Python. Weights have random signs and mantissas, and magnitudes near 1/sqrt(fan in),
 so that activations stay of order one; norms lie near 1. The bytes depend on shape, dtype and seed only,
@@ -206,9 +206,11 @@ def main():
     parser.add_argument("--shape", choices=SHAPES, required=True)
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--vocab", type=int, help="entries of the vocabulary, instead of the shape's")
     args = parser.parse_args()
     os.makedirs(args.out_dir, exist_ok=True)
-    fill(prepare(args.out_dir, SHAPES[args.shape], args.dtype, args.seed))
+    shape = dict(SHAPES[args.shape], **({"vocab": args.vocab} if args.vocab else {}))
+    fill(prepare(args.out_dir, shape, args.dtype, args.seed))
     if args.shape == "tiny":
         add_tokenizer(args.out_dir)
 

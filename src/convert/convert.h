@@ -25,15 +25,20 @@ struct ConvertSource {
 struct ConvertOptions {
   std::string out;         // the pack's path
   bool overwrite = false;  // replace a pack that is there, begin anew where another was begun
+  /// Codes matrices where that takes less (choose_coding.h); the same bits are computed.
+  bool compress = false;
   int threads = 2;
   void (*pack)(const tensor::PackArgs&) = tensor::pack_rows;
   /// Bytes of units that are there so far, how many of them an earlier run had left, and all.
   std::function<void(int64_t done, int64_t kept, int64_t total)> progress = {};
+  /// Bytes of weights looked at for their coding, before anything is written, and all.
+  std::function<void(int64_t done, int64_t total)> coding_progress = {};
 };
 
 struct ConvertReport {
   int64_t file_bytes = 0;
-  int64_t kept_bytes = 0;  // of an earlier run
+  int64_t kept_bytes = 0;   // of an earlier run
+  int64_t plain_bytes = 0;  // what the units would take if none were coded
   size_t units = 0;
   bool already_there = false;  // a pack of the same model and format: nothing was done
 };

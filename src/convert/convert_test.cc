@@ -363,11 +363,14 @@ TEST_F(ConvertTest, OtherLayoutsAreRefusedByName) {
 
 TEST_F(ConvertTest, TheFingerprintTellsModelsApart) {
   const Model model;
-  const auto of = [](const Model& m) { return *fingerprint_of(m.documents, m.checkpoint, m.plan); };
+  const auto of = [](const Model& m) {
+    return *fingerprint_of(m.documents, m.checkpoint, m.plan, false);
+  };
   EXPECT_EQ(of(model), of(Model()));
   EXPECT_NE(of(model), of(Model(DType::kF16)));
   EXPECT_NE(of(model), of(Model(DType::kBF16, true)));
   EXPECT_NE(of(model), of(Model(DType::kBF16, false, WeightDtype::kF32)));
+  EXPECT_NE(of(model), *fingerprint_of(model.documents, model.checkpoint, model.plan, true));
   Model changed;
   changed.documents[1].text += "!";
   EXPECT_NE(of(model), of(changed));

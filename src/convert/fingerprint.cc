@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/checksum.h"
+#include "tensor/exponent_coding.h"
 
 namespace strata::convert {
 namespace {
@@ -35,9 +36,9 @@ Result<void> add_samples(Checksum& sum, const checkpoint::Checkpoint& checkpoint
 
 Result<uint64_t> fingerprint_of(const std::vector<checkpoint::NamedDocument>& documents,
                                 const checkpoint::Checkpoint& checkpoint,
-                                const model::WeightPlan& plan) {
+                                const model::WeightPlan& plan, bool compress) {
   Checksum sum;
-  add_text(sum, tensor::kPackedLayout);
+  add_text(sum, compress ? tensor::kCodedLayout : tensor::kPackedLayout);
   add_text(sum, tensor::product_kind_name(plan.kind));
   for (const checkpoint::NamedDocument& document : documents) {
     add_text(sum, document.name);

@@ -13,10 +13,10 @@
 namespace strata::convert {
 
 /// XXH3 of the documents, of every tensor's name, dtype, shape and place, of 4 KiB at the start, in
-/// the middle and at the end of each, and of the format that the plan lays them in. A change
-/// between the sampled bytes of a tensor, with all samples left as they were, is not seen.
+/// the middle and at the end of each, and of the format that they are laid in, coded or not. A
+/// change between the sampled bytes of a tensor, with all samples left as they were, is not seen.
 Result<uint64_t> fingerprint_of(const std::vector<checkpoint::NamedDocument>& documents,
                                 const checkpoint::Checkpoint& checkpoint,
-                                const model::WeightPlan& plan);
+                                const model::WeightPlan& plan, bool compress);
 
 }  // namespace strata::convert

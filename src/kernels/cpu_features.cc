@@ -44,6 +44,7 @@ CpuFeatures detect() {
   found.avx2 = covers(state, 0x6) && bit(b, 5) && bit(leaf1_c, 12) && bit(leaf1_c, 29);
   found.avx512 =
       found.avx2 && covers(state, 0xe6) && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);
+  found.avx512_vbmi2 = found.avx512 && bit(c, 6);
   if (found.avx512 && a >= 1 && __get_cpuid_count(7, 1, &leaf71_a, &e, &e, &e) != 0) {
     found.avx512_bf16 = bit(leaf71_a, 5);
   }

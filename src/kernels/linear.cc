@@ -23,6 +23,7 @@ constexpr int64_t kSerialPackElements = int64_t{64} << 10;
 struct Pass {
   const LinearArgs* args;
   const LinearKernels* kernels;
+  ExpandFn expand;
   std::byte* packed;  // the rows of the pass, block after block
   int64_t first_row;
   int64_t rows;
@@ -84,7 +85,9 @@ void run_panels(const Pass& pass, const LinearPart& part, int64_t panel, int64_t
   const int64_t row = pass.row_blocks().begin(block), col = panel * kPanel;
   const int64_t panels = panels_of(part) - panel;
   pass.kernels->run({
-      .w = part.w.data + panel * pass.chunks * kPanel * kChunk * tensor::element_bytes(part.w.kind),
+      .w = part.w.data + panel * part.w.panel_bytes(),
+      .panel_bytes = part.w.panel_bytes(),
+      .expand = part.w.coded() ? pass.expand : nullptr,
       .panels = panels < pass.panels_per_item ? panels : pass.panels_per_item,
       .chunks = pass.chunks,
       .x = pass.block_data(row),
@@ -120,11 +123,13 @@ void run_pass(const device::ExecContext& context, Pass pass) {
 }  // namespace
 
 void run_linear(const device::ExecContext& context, const LinearArgs& args,
-                const LinearKernels& kernels) {
+                const LinearKernels& kernels, ExpandFn expand) {
   if (args.parts.empty() || args.m == 0) return;
   const tensor::PackedMatrix& w = args.parts[0].w;
-  for (const LinearPart& part : args.parts)
+  for (const LinearPart& part : args.parts) {
     CHECK(part.w.kind == w.kind && part.w.k == w.k, "parts of one linear differ");
+    CHECK(!part.w.coded() || part.w.kind == tensor::ProductKind::kBf16, "coded, and not bf16");
+  }
   CHECK(static_cast<int64_t>(context.workspace.size()) >= linear_workspace_bytes(args.m, w.k),
         "workspace of linear");
   const int64_t chunks = tensor::round_up(w.k, kChunk) / kChunk;
@@ -134,6 +139,7 @@ void run_linear(const device::ExecContext& context, const LinearArgs& args,
     run_pass(context,
              {.args = &args,
               .kernels = &kernels,
+              .expand = expand,
               .packed = context.workspace.data(),
               .first_row = row,
               .rows = rows,

@@ -8,9 +8,9 @@
 
 namespace strata::kernels {
 
-/// Needs linear_workspace_bytes() of workspace.
+/// Needs linear_workspace_bytes() of workspace. `expand` serves parts that are coded.
 void run_linear(const device::ExecContext& context, const LinearArgs& args,
-                const LinearKernels& kernels);
+                const LinearKernels& kernels, ExpandFn expand);
 
 /// Bytes of workspace for any LinearArgs of at most `rows` rows and depth `k`, with any kernels.
 int64_t linear_workspace_bytes(int64_t rows, int64_t k);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/simd/inline.h"
+#include "tensor/exponent_coding.h"
 
 namespace strata::kernels {
 
@@ -38,9 +39,14 @@ struct PackRowsArgs {
   void* out;          // [chunks][rows][32]
 };
 
+/// Expands chunks of a coded panel: tensor::expand_chunks, or a faster one of the same bytes.
+using ExpandFn = void (*)(const tensor::ExpandArgs&);
+
 /// Consecutive panels of one matrix times one block of rows, down to the output.
 struct LinearItem {
   const std::byte* w;  // first panel
+  int64_t panel_bytes;
+  ExpandFn expand;  // of coded panels; null: they are packed
   int64_t panels;
   int64_t chunks;  // depth / 32
   const void* x;   // the block of rows, packed

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "model/weights.h"
+#include "tensor/exponent_coding.h"
 
 namespace strata::model {
 namespace {
@@ -30,8 +33,9 @@ std::unexpected<Status> other(std::string_view what, std::string got, std::strin
 }
 
 Result<ProductKind> check_format(const PackContents& contents, WeightDtype dtype) {
-  if (contents.layout != tensor::kPackedLayout) {
-    return other("layout of the pack", contents.layout, std::string(tensor::kPackedLayout));
+  if (contents.layout != tensor::kPackedLayout && contents.layout != tensor::kCodedLayout) {
+    return other("layout of the pack", contents.layout,
+                 fmt::format("{} or {}", tensor::kPackedLayout, tensor::kCodedLayout));
   }
   if (contents.numerics != kNumericsVersion) {
     return other("numerics of the pack", std::to_string(contents.numerics),
@@ -58,17 +62,38 @@ bool has_head(const PackContents& contents, const ModelSpec& spec) {
   return std::ranges::any_of(contents.units, holds);
 }
 
-void place_items(const ModelSpec& spec, bool tied, WeightPlan& plan) {
-  std::vector<const TensorSpec*> tensors;
+using FoundTensors = std::unordered_map<std::string_view, const checkpoint::PackTensor*>;
+
+FoundTensors by_name(const PackContents& contents) {
+  FoundTensors found;
+  for (const PackUnit& unit : contents.units) {
+    for (const checkpoint::PackTensor& tensor : unit.tensors) found[tensor.name] = &tensor;
+  }
+  return found;
+}
+
+// Bytes of a coded panel where the tensor's bytes are those of coded panels; else 0, and whether
+// they are right is compare()'s business.
+int64_t coded_panel_bytes(const FoundTensors& found, const TensorSpec& spec) {
+  const auto tensor = found.find(spec.name);
+  if (tensor == found.end() || !may_be_coded(spec)) return 0;
+  const auto bytes = static_cast<int64_t>(tensor->second->bytes);
+  const int64_t panels = tensor::round_up(spec.rows, tensor::kPanel) / tensor::kPanel;
+  const bool coded = bytes % panels == 0 && tensor::is_coded_panel_size(spec.cols, bytes / panels);
+  return coded ? bytes / panels : 0;
+}
+
+void bind_items(const ModelSpec& spec, const PackContents& contents, bool tied, WeightPlan& plan) {
+  const FoundTensors found = by_name(contents);
+  const bool coded = contents.layout == tensor::kCodedLayout && plan.kind == ProductKind::kBf16;
   for (const TensorSpec& tensor : spec.tensors) {
     if (tensor.optional && tied) continue;
-    plan.items.push_back({&tensor, nullptr});
-    tensors.push_back(&tensor);
+    plan.items.push_back({.spec = &tensor,
+                          .entry = nullptr,
+                          .coded_panel_bytes = coded ? coded_panel_bytes(found, tensor) : 0});
   }
   plan.tied_head = tied;
-  plan.cut = cut_units(tensors, plan.kind);
-  plan.memory_bytes = plan.cut.bytes;
-  plan.read_bytes = plan.cut.bytes;
+  place_items(plan);
 }
 
 // The first difference between what the pack holds and what it should; units lie one behind the
@@ -93,7 +118,8 @@ Result<void> compare(const PackContents& found, const PackContents& wanted) {
 }  // namespace
 
 PackContents describe_pack(const WeightPlan& plan, uint64_t fingerprint) {
-  PackContents contents{.layout = std::string(tensor::kPackedLayout),
+  const std::string_view layout = is_coded(plan) ? tensor::kCodedLayout : tensor::kPackedLayout;
+  PackContents contents{.layout = std::string(layout),
                         .weights = std::string(tensor::product_kind_name(plan.kind)),
                         .numerics = kNumericsVersion,
                         .fingerprint = fingerprint,
@@ -122,7 +148,7 @@ Result<WeightPlan> bind_pack(const ModelSpec& spec, const checkpoint::PackFile& 
     WeightPlan plan;
     plan.kind = TRY(check_format(pack.contents(), dtype));
     const bool tied = spec.tensors.back().optional && !has_head(pack.contents(), spec);
-    place_items(spec, tied, plan);
+    bind_items(spec, pack.contents(), tied, plan);
     TRY(compare(pack.contents(), describe_pack(plan, 0)));
     return plan;
   };

@@ -65,10 +65,13 @@ Place find_place(Weights& weights, const TensorSpec& spec) {
 void bind_unit(Weights& weights, const WeightPlan& plan, const WeightUnit& unit,
                const std::byte* base) {
   for (const UnitItem& item : unit.items) {
-    const TensorSpec& spec = *plan.items[item.tensor].spec;
+    const WeightPlan::Item& placed = plan.items[item.tensor];
+    const TensorSpec& spec = *placed.spec;
     const Place place = find_place(weights, spec);
     const std::byte* data = base + item.offset;
-    if (place.matrix != nullptr) *place.matrix = {data, plan.kind, spec.rows, spec.cols};
+    if (place.matrix != nullptr) {
+      *place.matrix = {data, plan.kind, spec.rows, spec.cols, placed.coded_panel_bytes};
+    }
     if (place.vector != nullptr) *place.vector = reinterpret_cast<const float*>(data);
     if (plan.tied_head && spec.role == TensorRole::kEmbedding) weights.head = weights.embedding;
   }

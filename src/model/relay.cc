@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 #include "tensor/dtype.h"
+#include "tensor/exponent_coding.h"
 #include "tensor/float_bits.h"
 
 namespace strata::model {
@@ -46,6 +48,22 @@ bool overflows(const RowRun& run, const std::byte* source) {
   const DType dtype = run.item->entry->dtype;
   if (dtype == DType::kF16 || !run.item->spec->is_matrix()) return false;
   return overflows_f16(source, dtype, run.rows * run.item->spec->cols);
+}
+
+// Packs beside, and codes what it packed. False where that does not fit.
+bool code_rows(tensor::PackArgs args, int64_t panel_bytes, void (*pack)(const tensor::PackArgs&)) {
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  const tensor::PackedMatrix packed{nullptr, args.kind, args.rows, args.k};
+  std::vector<Line> memory(static_cast<size_t>(packed.bytes()) / sizeof(Line));
+  std::byte* const to = std::exchange(args.dst, memory.data()->bytes);
+  pack(args);
+  for (int64_t panel = 0; panel < packed.bytes() / packed.panel_bytes(); panel++) {
+    const std::byte* from = args.dst + panel * packed.panel_bytes();
+    if (!tensor::encode_panel(from, args.k, panel_bytes, to + panel * panel_bytes)) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -109,13 +127,15 @@ Result<void> lay_rows(const RowRun& run, tensor::ProductKind kind, const std::by
     return {};
   }
   // Panels stand one behind the other, so a run of them is a packed matrix by itself.
-  pack({.kind = kind,
-        .src_dtype = dtype,
-        .src = source,
-        .rows = run.rows,
-        .k = spec.cols,
-        .dst = to});
-  return {};
+  tensor::PackArgs args{
+      .kind = kind, .src_dtype = dtype, .src = source, .rows = run.rows, .k = spec.cols, .dst = to};
+  if (run.item->coded_panel_bytes == 0) {
+    pack(args);
+    return {};
+  }
+  if (code_rows(args, run.item->coded_panel_bytes, pack)) return {};
+  return fail(Code::kInvalidData, spec.name + ": other weights than when their coding was chosen",
+              {}, {}, "convert the model again, and leave its files alone meanwhile");
 }
 
 }  // namespace strata::model

@@ -129,8 +129,9 @@ Result<LeasedHead> lease_head(const Weights& weights, size_t part, const memory:
   const WeightPlan& plan = *weights.streamed->plan;
   memory::Lease lease = TRY(weights.streamed->store->lease(last, stop, part));
   const HeadPart& rows = plan.cut.head_parts[part];
-  const int64_t depth = plan.items[head_matrix(plan).tensor].spec->cols;
-  const tensor::PackedMatrix matrix{lease.data() + rows.data, plan.kind, rows.rows, depth};
+  const WeightPlan::Item& head = plan.items[head_matrix(plan).tensor];
+  const tensor::PackedMatrix matrix{lease.data() + rows.data, plan.kind, rows.rows, head.spec->cols,
+                                    head.coded_panel_bytes};
   return LeasedHead{std::move(lease), matrix, rows.first_row};
 }
 

@@ -41,11 +41,13 @@ UnitKind kind_of(TensorRole role, bool tied) {
 }
 
 // Indices of the tensors in the order of the units: a tied embedding stands where the head would.
-std::vector<size_t> order_of(std::span<const TensorSpec* const> tensors, bool tied) {
+std::vector<size_t> order_of(std::span<const PlacedTensor> tensors, bool tied) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (!tied) return order;
-  const auto is_last_part = [&](size_t i) { return tensors[i]->role == TensorRole::kFinalNorm; };
+  const auto is_last_part = [&](size_t i) {
+    return tensors[i].spec->role == TensorRole::kFinalNorm;
+  };
   const auto norm = std::ranges::find_if(order, is_last_part);
   if (norm != order.begin()) std::rotate(order.begin(), order.begin() + 1, norm);
   return order;
@@ -72,15 +74,17 @@ int64_t choose_alignment(const std::vector<WeightUnit>& units) {
 }
 
 // A whole number of panels each, the last one the rest; the final norm goes with its neighbour.
-std::vector<HeadPart> cut_head(const UnitCut& cut, std::span<const TensorSpec* const> tensors) {
+std::vector<HeadPart> cut_head(const UnitCut& cut, std::span<const PlacedTensor> tensors) {
   const WeightUnit& unit = cut.units.back();
   int64_t most = 0;
   for (const WeightUnit& other : cut.units)
     most = std::max(most, other.layer < 0 ? 0 : other.bytes);
-  const auto is_matrix = [&](const UnitItem& item) { return tensors[item.tensor]->is_matrix(); };
+  const auto is_matrix = [&](const UnitItem& item) {
+    return tensors[item.tensor].spec->is_matrix();
+  };
   const auto matrix = std::ranges::find_if(unit.items, is_matrix);
   if (matrix == unit.items.end()) return {};
-  const int64_t rows = tensors[matrix->tensor]->rows;
+  const int64_t rows = tensors[matrix->tensor].spec->rows;
   const int64_t panels = round_up(rows, tensor::kPanel) / tensor::kPanel;
   const int64_t panel_bytes = matrix->bytes / panels;
   const int64_t step = std::clamp(most / panel_bytes, int64_t{1}, panels);
@@ -103,17 +107,20 @@ std::vector<HeadPart> cut_head(const UnitCut& cut, std::span<const TensorSpec* c
 
 std::string_view unit_kind_name(UnitKind kind) { return kKindNames[static_cast<size_t>(kind)]; }
 
-int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind) {
+int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind,
+                     int64_t coded_panel_bytes) {
   if (!tensor.is_matrix()) return tensor.rows * int64_t{sizeof(float)};
-  return tensor::packed_elements(tensor.rows, tensor.cols) * tensor::element_bytes(kind);
+  return tensor::PackedMatrix{nullptr, kind, tensor.rows, tensor.cols, coded_panel_bytes}.bytes();
 }
 
-UnitCut cut_units(std::span<const TensorSpec* const> tensors, tensor::ProductKind kind) {
-  const bool tied =
-      std::ranges::find(tensors, TensorRole::kHead, &TensorSpec::role) == tensors.end();
+UnitCut cut_units(std::span<const PlacedTensor> tensors, tensor::ProductKind kind) {
+  const auto is_head = [](const PlacedTensor& tensor) {
+    return tensor.spec->role == TensorRole::kHead;
+  };
+  const bool tied = std::ranges::none_of(tensors, is_head);
   UnitCut cut;
   for (const size_t i : order_of(tensors, tied)) {
-    const TensorSpec& tensor = *tensors[i];
+    const TensorSpec& tensor = *tensors[i].spec;
     const UnitKind unit_kind = kind_of(tensor.role, tied);
     if (cut.units.empty() || cut.units.back().kind != unit_kind ||
         cut.units.back().layer != tensor.layer) {
@@ -123,7 +130,7 @@ UnitCut cut_units(std::span<const TensorSpec* const> tensors, tensor::ProductKin
                            .items = {}});
     }
     WeightUnit& unit = cut.units.back();
-    const int64_t bytes = tensor_bytes(tensor, kind);
+    const int64_t bytes = tensor_bytes(tensor, kind, tensors[i].coded_panel_bytes);
     unit.items.push_back({.tensor = i, .offset = unit.bytes, .bytes = bytes});
     unit.bytes += round_up(bytes, kTensorAlign);
   }

@@ -62,8 +62,16 @@ struct UnitCut {
   int64_t bytes = 0;                  // of all, padded
 };
 
-/// Bytes of a tensor in compute layout: packed matrices, f32 vectors.
-int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind);
+/// Bytes of a tensor in compute layout: packed matrices, f32 vectors. `coded_panel_bytes`: as in
+/// tensor::PackedMatrix.
+int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind,
+                     int64_t coded_panel_bytes = 0);
+
+/// A tensor to be placed.
+struct PlacedTensor {
+  const TensorSpec* spec = nullptr;
+  int64_t coded_panel_bytes = 0;
+};
 
 /// `tensors` in the order of ModelSpec::tensors, without the head where the embedding serves as
 /// such: then there is no unit "embedding", and the embedding is the first tensor of the unit
@@ -71,6 +79,6 @@ int64_t tensor_bytes(const TensorSpec& tensor, tensor::ProductKind kind);
 /// and head.
 /// Alignment: the greatest power of two from 4 KiB to 2 MiB at which padding is at most 1 % of the
 /// tensors, since a pack may take 2 % more than its model (4 KiB where none is).
-UnitCut cut_units(std::span<const TensorSpec* const> tensors, tensor::ProductKind kind);
+UnitCut cut_units(std::span<const PlacedTensor> tensors, tensor::ProductKind kind);
 
 }  // namespace strata::model

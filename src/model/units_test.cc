@@ -26,14 +26,14 @@ ModelSpec spec_of(int64_t hidden, int64_t layers, int64_t vocab, bool tied) {
 }
 
 struct Cut {
-  std::vector<const TensorSpec*> tensors;
+  std::vector<PlacedTensor> tensors;
   UnitCut cut;
 };
 
 Cut cut_of(const ModelSpec& spec, ProductKind kind) {
   Cut made;
   for (const TensorSpec& tensor : spec.tensors) {
-    if (!tensor.optional) made.tensors.push_back(&tensor);
+    if (!tensor.optional) made.tensors.push_back({.spec = &tensor});
   }
   made.cut = cut_units(made.tensors, kind);
   return made;
@@ -59,9 +59,9 @@ TEST(Units, ATiedEmbeddingIsReadWhereTheHeadIs) {
   EXPECT_EQ(last.name, "embedding and head");
   EXPECT_EQ(last.kind, UnitKind::kHead);
   ASSERT_EQ(last.items.size(), 2u);
-  EXPECT_EQ(made.tensors[last.items[0].tensor]->role, TensorRole::kEmbedding);
+  EXPECT_EQ(made.tensors[last.items[0].tensor].spec->role, TensorRole::kEmbedding);
   EXPECT_EQ(last.items[0].offset, 0);
-  EXPECT_EQ(made.tensors[last.items[1].tensor]->role, TensorRole::kFinalNorm);
+  EXPECT_EQ(made.tensors[last.items[1].tensor].spec->role, TensorRole::kFinalNorm);
 }
 
 TEST(Units, EveryTensorLiesInOneUnitWithoutOverlap) {
@@ -78,8 +78,8 @@ TEST(Units, EveryTensorLiesInOneUnitWithoutOverlap) {
         int64_t item_end = 0;
         for (const UnitItem& item : unit.items) {
           EXPECT_TRUE(seen.insert(item.tensor).second);
-          EXPECT_EQ(made.tensors[item.tensor]->layer, unit.layer);
-          EXPECT_EQ(item.bytes, tensor_bytes(*made.tensors[item.tensor], kind));
+          EXPECT_EQ(made.tensors[item.tensor].spec->layer, unit.layer);
+          EXPECT_EQ(item.bytes, tensor_bytes(*made.tensors[item.tensor].spec, kind));
           EXPECT_GE(item.offset, item_end);
           EXPECT_EQ(item.offset % kTensorAlign, 0);
           item_end = item.offset + item.bytes;

@@ -97,16 +97,6 @@ ProductKind choose_kind(const WeightPlan& plan, WeightDtype wanted) {
   return ProductKind::kF32;
 }
 
-void place_items(WeightPlan& plan) {
-  std::vector<const TensorSpec*> tensors;
-  for (const auto& item : plan.items) {
-    tensors.push_back(item.spec);
-    plan.read_bytes += static_cast<int64_t>(item.entry->bytes);
-  }
-  plan.cut = cut_units(tensors, plan.kind);
-  plan.memory_bytes = plan.cut.bytes;
-}
-
 // Buffers of old files that follow from the config.
 bool is_derived(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
 
@@ -171,6 +161,24 @@ Result<WeightDtype> parse_weight_dtype(std::string_view name) {
     if (row.name == name) return row.dtype;
   }
   return fail(Code::kInvalidArgument, "--dtype", std::string(name), "auto, f32, f16 or bf16");
+}
+
+bool is_coded(const WeightPlan& plan) {
+  return std::ranges::any_of(
+      plan.items, [](const WeightPlan::Item& item) { return item.coded_panel_bytes != 0; });
+}
+
+void place_items(WeightPlan& plan) {
+  std::vector<PlacedTensor> tensors;
+  int64_t file_bytes = 0;
+  for (const auto& item : plan.items) {
+    tensors.push_back({item.spec, item.coded_panel_bytes});
+    if (item.entry != nullptr) file_bytes += static_cast<int64_t>(item.entry->bytes);
+  }
+  plan.cut = cut_units(tensors, plan.kind);
+  plan.memory_bytes = plan.cut.bytes;
+  // A pack's units are read as they lie in memory.
+  plan.read_bytes = file_bytes != 0 ? file_bytes : plan.cut.bytes;
 }
 
 Result<WeightPlan> bind_weights(const ModelSpec& spec, const Checkpoint& checkpoint,

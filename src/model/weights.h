@@ -41,6 +41,7 @@ struct WeightPlan {
   struct Item {
     const TensorSpec* spec = nullptr;                // into ModelSpec::tensors
     const checkpoint::TensorEntry* entry = nullptr;  // null: the tensor lies in a pack
+    int64_t coded_panel_bytes = 0;                   // tensor::PackedMatrix
   };
   std::vector<Item> items;  // in the order of ModelSpec::tensors
   UnitCut cut;              // the same tensors by unit
@@ -50,6 +51,17 @@ struct WeightPlan {
   int64_t read_bytes = 0;             // from the files
   std::vector<std::string> warnings;  // extra tensors
 };
+
+/// Matrices that products alone read: of an embedding rows are looked up.
+inline bool may_be_coded(const TensorSpec& spec) {
+  return spec.is_matrix() && spec.role != TensorRole::kEmbedding;
+}
+
+/// Whether any of the plan's matrices is coded (tensor/exponent_coding.h).
+bool is_coded(const WeightPlan& plan);
+
+/// Cuts the plan's items into units, as they are coded now.
+void place_items(WeightPlan& plan);
 
 /// Fails with kInvalidData listing up to 20 faults (missing, wrong shape, wrong dtype: tensor,
 /// found, expected) at once. `spec` and `checkpoint` must outlive the plan.

@@ -65,8 +65,14 @@ struct PackedMatrix {
   ProductKind kind = ProductKind::kBf16;
   int64_t n = 0;
   int64_t k = 0;
+  /// Of a panel in exponent_coding.h's form, bf16 only; 0: panels are as above.
+  int64_t coded_panel_bytes = 0;
 
-  int64_t bytes() const { return packed_elements(n, k) * element_bytes(kind); }
+  bool coded() const { return coded_panel_bytes != 0; }
+  int64_t panel_bytes() const {
+    return coded() ? coded_panel_bytes : packed_elements(kPanel, k) * element_bytes(kind);
+  }
+  int64_t bytes() const { return round_up(n, kPanel) / kPanel * panel_bytes(); }
 };
 
 }  // namespace strata::tensor

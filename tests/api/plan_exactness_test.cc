@@ -1,7 +1,8 @@
 // Logits of pebble over 1,000 tokens through the real program, once with all weights in memory and
-// then under twenty other plans: what stays in memory, the ring, how it reads, folder or pack,
-// threads, chunks. Every bit must be the same. Pebble's embedding is its head; that of a small
-// model with a head of its own is gathered from a table that nothing else reads.
+// then under twenty other plans: what stays in memory, the ring, how it reads, folder, pack or
+// coded pack, threads, chunks. Every bit must be the same. Pebble's embedding is its head; that of
+// a small model with a head of its own is gathered from a table that nothing else reads.
+#include <array>
 #include <random>
 
 #include "api/cli_fixture.h"
@@ -39,12 +40,15 @@ class PlanExactness : public CliTest {
 
 TEST_F(PlanExactness, RowsOfAnUntiedEmbeddingAreTheSameFromTheDisk) {
   const fs::path tools = fs::path(environment("STRATA_SOURCE_DIR")) / "tools";
-  const fs::path small = file("tiny"), pack = file("tiny.pack");
+  const fs::path small = file("tiny"), pack = file("tiny.pack"), coded = file("tiny-coded.pack");
+  // Whole panels of the head, so that it is coded too.
   ASSERT_EQ(run({"/usr/bin/env", "python3", tools / "make_random_model.py", "--shape", "tiny",
-                 small.string()})
+                 "--vocab", "288", small.string()})
                 .exit_code,
             0);
   ASSERT_EQ(strata({"convert", small, "--out", pack}).exit_code, 0);
+  ASSERT_EQ(strata({"convert", small, "--out", coded, "--compress", "exponents"}).exit_code, 0);
+  ASSERT_LT(fs::file_size(coded), fs::file_size(pack));
   std::ifstream config(small / "config.json");
   const int vocab = Json::parse(config)["vocab_size"];
   std::mt19937 random(9);
@@ -52,7 +56,8 @@ TEST_F(PlanExactness, RowsOfAnUntiedEmbeddingAreTheSameFromTheDisk) {
   while (ids.size() < 600) ids.push_back(random() % static_cast<uint32_t>(vocab));
   std::ofstream(file("ids.jsonl")) << Json{{"id", "long"}, {"ids", ids}}.dump() << "\n";
   const std::string expected = logits(small, {});
-  for (const fs::path& model : {small, pack}) {
+  EXPECT_TRUE(logits(coded, {}) == expected);
+  for (const fs::path& model : {small, pack, coded}) {
     for (const char* io : {"auto", "pread"}) {
       EXPECT_TRUE(logits(model, {"--weights-on", "disk", "--io", io}) == expected) << model << io;
     }
@@ -64,8 +69,11 @@ TEST_F(PlanExactness, TwentyPlansGiveTheSameLogits) {
   Json ids = Json::array();
   for (int i = 0; i < kPrompt; i++) ids.push_back(random() % 4000);
   std::ofstream(file("ids.jsonl")) << Json{{"id", "long"}, {"ids", ids}}.dump() << "\n";
-  const fs::path pack = file("pebble.pack");
+  const fs::path pack = file("pebble.pack"), coded = file("pebble-coded.pack");
   ASSERT_EQ(strata({"convert", pebble(), "--out", pack}).exit_code, 0);
+  ASSERT_EQ(strata({"convert", pebble(), "--out", coded, "--compress", "exponents"}).exit_code, 0);
+  ASSERT_LT(fs::file_size(coded), fs::file_size(pack));
+  const std::array models = {pack, coded, pebble()};
   const std::string expected = logits(pebble(), {});
   ASSERT_GT(expected.size(), static_cast<size_t>(kPrompt + kTokens - 1) * 4000 * 4);
   for (int plan = 0; plan < kPlans; plan++) {
@@ -77,7 +85,7 @@ TEST_F(PlanExactness, TwentyPlansGiveTheSameLogits) {
     flags.insert(flags.end(), {"--ring-bytes", pick(2, 8) + "MiB", "--threads", pick(1, 2)});
     flags.insert(flags.end(),
                  {"--prefill-chunk", pick(32, 480), "--memory", pick(140, 200) + "MiB"});
-    const fs::path model = plan % 2 == 0 ? pack : pebble();
+    const fs::path& model = models[static_cast<size_t>(plan) % models.size()];
     EXPECT_TRUE(logits(model, flags) == expected) << "plan " << plan;
   }
 }

@@ -18,6 +18,7 @@
 #include "tensor/float_bits.h"
 #include "tensor/pack.h"
 #if defined(__x86_64__)
+#include "kernels/x86/expand/expand_units.h"
 #include "kernels/x86/linear_units.h"
 #endif
 
@@ -29,6 +30,7 @@ using tensor::ProductKind;
 struct Variant {
   std::string name;
   const LinearKernels* kernels;
+  ExpandFn expand = tensor::expand_chunks;
 };
 
 std::vector<Variant> variants() {
@@ -44,6 +46,8 @@ std::vector<Variant> variants() {
   if (cpu.avx512) found.push_back({"narrow_on_avx512", kNarrowOnAvx512});
   if (cpu.avx512_bf16) found.push_back({"avx512_bf16", kLinearAvx512Bf16});
   if (cpu.amx_bf16) found.push_back({"amx", kLinearAmx});
+  if (cpu.avx2) found.push_back({"expanded_avx2", kLinearAvx2, expand_chunks_avx2});
+  if (cpu.avx512_vbmi2) found.push_back({"expanded_vbmi2", kLinearAvx512, expand_chunks_vbmi2});
 #endif
   return found;
 }
@@ -106,6 +110,7 @@ struct Problem {
   int64_t x_stride;
   Aligned<std::byte> x;
   std::vector<Aligned<std::byte>> weights;
+  std::vector<int64_t> coded;  // of each part, bytes of a coded panel; empty: they are packed
   std::vector<std::vector<float>> biases;
   std::vector<std::vector<float>> start;
 
@@ -155,6 +160,27 @@ struct Problem {
       out.push_back(random_float(random, shape.center));
   }
 
+  // From now on parts are coded, each with room for the escapes of its worst panel.
+  void code_weights() {
+    for (size_t part = 0; part < weights.size(); part++) {
+      const tensor::PackedMatrix packed{weights[part].data(), kind, shape.n[part], shape.k};
+      const int64_t panels = packed.bytes() / packed.panel_bytes();
+      int64_t escapes = 0;
+      for (int64_t i = 0; i < panels; i++) {
+        const std::byte* panel = packed.data + i * packed.panel_bytes();
+        escapes = std::max(escapes, tensor::choose_code(panel, shape.k).escapes);
+      }
+      const int64_t bytes = tensor::coded_panel_bytes(shape.k, escapes);
+      Aligned<std::byte> out(panels * bytes);
+      for (int64_t i = 0; i < panels; i++) {
+        EXPECT_TRUE(tensor::encode_panel(packed.data + i * packed.panel_bytes(), shape.k, bytes,
+                                         out.data() + i * bytes));
+      }
+      weights[part] = std::move(out);
+      coded.push_back(bytes);
+    }
+  }
+
   // Rows [first, first + rows) computed by `op` into copies of the first contents.
   template <class Op>
   std::vector<std::vector<float>> run(Op op, int64_t first, int64_t rows) {
@@ -162,7 +188,8 @@ struct Problem {
     std::vector<LinearPart> parts;
     for (size_t i = 0; i < weights.size(); i++) {
       const int64_t n = shape.n[i], stride = n + shape.extra_out;
-      parts.push_back({.w = {weights[i].data(), kind, n, shape.k},
+      const int64_t panel = coded.empty() ? 0 : coded[i];
+      parts.push_back({.w = {weights[i].data(), kind, n, shape.k, panel},
                        .bias = shape.bias ? biases[i].data() : nullptr,
                        .out = outs[i].data() + first * stride,
                        .out_stride = stride,
@@ -210,22 +237,31 @@ class LinearConformance : public testing::TestWithParam<int> {
     if (kind == ProductKind::kF32) ref_linear<ProductKind::kF32>(ctx, args);
   }
 
-  void run_kernels(const LinearKernels& kernels, const LinearArgs& args) {
-    run_linear(context(args.m, args.parts[0].w.k), args, kernels);
+  void run_kernels(const Variant& variant, ProductKind kind, const LinearArgs& args) {
+    run_linear(context(args.m, args.parts[0].w.k), args, variant.kernels[static_cast<int>(kind)],
+               variant.expand);
   }
 
   void check_shape(const Shape& shape, ProductKind kind) {
     Random random(static_cast<uint64_t>(shape.m * 1000003 + shape.k * 101 + shape.n[0]));
     Problem problem(shape, kind, random);
-    const auto want =
-        problem.run([&](const LinearArgs& args) { reference(kind, args); }, 0, shape.m);
+    const auto by_definition = [&](const LinearArgs& args) { reference(kind, args); };
+    const auto want = problem.run(by_definition, 0, shape.m);
+    compare_variants(problem, want);
+    if (kind != ProductKind::kBf16) return;
+    problem.code_weights();
+    EXPECT_EQ(difference(problem.run(by_definition, 0, shape.m), want), "") << describe(shape);
+    compare_variants(problem, want);
+  }
+
+  void compare_variants(Problem& problem, const std::vector<std::vector<float>>& want) {
+    const ProductKind kind = problem.kind;
     for (const Variant& variant : variants()) {
-      const LinearKernels& kernels = variant.kernels[static_cast<int>(kind)];
-      if (kernels.run == nullptr) continue;
-      const auto got =
-          problem.run([&](const LinearArgs& args) { run_kernels(kernels, args); }, 0, shape.m);
-      EXPECT_EQ(difference(got, want), "")
-          << variant.name << " kind " << static_cast<int>(kind) << " " << describe(shape);
+      if (variant.kernels[static_cast<int>(kind)].run == nullptr) continue;
+      const auto op = [&](const LinearArgs& args) { run_kernels(variant, kind, args); };
+      EXPECT_EQ(difference(problem.run(op, 0, problem.shape.m), want), "")
+          << variant.name << " kind " << static_cast<int>(kind) << " " << describe(problem.shape)
+          << (problem.coded.empty() ? "" : " coded");
     }
   }
 
@@ -276,9 +312,8 @@ TEST_P(LinearConformance, RowDependsOnItselfOnly) {
   Random random(7);
   Problem problem({.m = 150, .k = 330, .n = {70}, .extra_out = 2}, kind, random);
   for (const Variant& variant : variants()) {
-    const LinearKernels& kernels = variant.kernels[GetParam()];
-    if (kernels.run == nullptr) continue;
-    const auto op = [&](const LinearArgs& args) { run_kernels(kernels, args); };
+    if (variant.kernels[GetParam()].run == nullptr) continue;
+    const auto op = [&](const LinearArgs& args) { run_kernels(variant, kind, args); };
     const auto all = problem.run(op, 0, 150);
     for (const auto& [first, rows] : {std::pair<int64_t, int64_t>{0, 1},
                                       {3, 1},

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <optional>
+
 #include "apps/byte_progress.h"
 #include "base/log.h"
 #include "convert/convert.h"
@@ -22,19 +24,26 @@ constexpr ConfigField kFields[] = {
     {.name = "overwrite",
      .kind = FieldKind::kSwitch,
      .help = "replace a pack of that name, and begin anew where another conversion was begun"},
+    {.name = "compress",
+     .kind = FieldKind::kChoice,
+     .fallback = "none",
+     .choices = "none|exponents",
+     .help = "exponents stores bf16 weights with their exponents coded, three tenths smaller for "
+             "the same bits: faster from a disk, slower from memory"},
     engine::kDtypeField,
     engine::threads_field("threads that re-lay; auto is one per core that the process may use"),
 };
 
 void print_report(const ByteProgress& progress, const convert::ConvertReport& report,
                   const std::string& out) {
-  progress.finish();
   const std::string kept = report.kept_bytes == 0 ? ""
                                                   : fmt::format(", {} of them from an earlier run",
                                                                 format_bytes(report.kept_bytes));
-  log_info("{}: {} in {} units{}; {:.1f} s, {:.2f} GB/s", out, format_bytes(report.file_bytes),
-           report.units, kept, progress.seconds(),
-           progress.rate_of(report.file_bytes - report.kept_bytes) * 1e-9);
+  const double share =
+      static_cast<double>(report.file_bytes) / static_cast<double>(report.plain_bytes);
+  log_info("{}: {} in {} units{}, {:.1f} % of the weights; {:.1f} s, {:.2f} GB/s", out,
+           format_bytes(report.file_bytes), report.units, kept, share * 100, progress.seconds(),
+           progress.rate_of(report.plain_bytes - report.kept_bytes) * 1e-9);
 }
 
 Result<void> check_model(const engine::OpenedModel& opened) {
@@ -57,6 +66,7 @@ Result<ConvertArgs> make_convert_args(const std::string& model, const FieldValue
                      .dtype = values.text("dtype"),
                      .out = values.text("out"),
                      .overwrite = values.is_on("overwrite"),
+                     .compress = values.text("compress") == "exponents",
                      .threads = static_cast<int>(values.integer("threads").value_or(0))};
 }
 
@@ -68,21 +78,32 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
   for (const std::string& warning : opened->warnings()) log_warning("{}", warning);
   const auto documents = TRY(checkpoint::read_document_files(env, opened->source()));
   const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
-  ByteProgress progress(env);
-  const convert::ConvertOptions options{.out = args.out,
-                                        .overwrite = args.overwrite,
-                                        .threads = args.threads != 0 ? args.threads : machine.cores,
-                                        .pack = table.pack,
-                                        .progress = [&](int64_t done, int64_t kept, int64_t total) {
-                                          progress.show(done, kept, total);
-                                        }};
+  // Looking at the weights comes first, as long as reading them takes.
+  ByteProgress looking(env);
+  std::optional<ByteProgress> writing;
+  const auto wrote = [&](int64_t done, int64_t kept, int64_t total) {
+    if (!writing) {
+      looking.finish();
+      writing.emplace(env);
+    }
+    writing->show(done, kept, total);
+  };
+  const convert::ConvertOptions options{
+      .out = args.out,
+      .overwrite = args.overwrite,
+      .compress = args.compress,
+      .threads = args.threads != 0 ? args.threads : machine.cores,
+      .pack = table.pack,
+      .progress = wrote,
+      .coding_progress = [&](int64_t done, int64_t total) { looking.show(done, 0, total); }};
   const auto report = TRY(convert::convert_model(
       env, {documents, *opened->files().checkpoint, opened->plan()}, options));
   if (report.already_there) {
     log_info("{}: already the pack of this model", args.out);
     return {};
   }
-  print_report(progress, report, args.out);
+  writing->finish();
+  print_report(looking, report, args.out);
   return {};
 }
 

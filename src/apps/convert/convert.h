@@ -15,6 +15,7 @@ struct ConvertArgs {
   std::string dtype = "auto";
   std::string out;
   bool overwrite = false;
+  bool compress = false;
   int threads = 0;  // 0: one per core that the process may use
 };
 

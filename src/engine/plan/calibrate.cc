@@ -79,9 +79,9 @@ std::string compute_key(const Setup& setup) {
   const model::LayerSpec& layer = spec.layers.front();
   const model::WeightPlan::Item& item = plan.items.back();
   return fmt::format(
-      "compute {}, {} threads, {}, {}{}, {} of {} layers: hidden {}, heads {}/{} of {}, ffn {}",
+      "compute {}, {} threads, {}, {}{}{}, {} of {} layers: hidden {}, heads {}/{} of {}, ffn {}",
       machine_name(setup), setup.config.threads, kernels::isa_name(setup.config.isa),
-      tensor::product_kind_name(plan.kind),
+      tensor::product_kind_name(plan.kind), model::is_coded(plan) ? " coded" : "",
       item.entry == nullptr ? "" : fmt::format(" from {}", tensor::dtype_name(item.entry->dtype)),
       placement::probed_layers(plan), spec.layers.size(), spec.hidden, layer.attention.q_heads,
       layer.attention.kv_heads, layer.attention.head_dim, layer.mlp.intermediate);

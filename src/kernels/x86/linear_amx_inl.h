@@ -119,26 +119,30 @@ STRATA_KERNEL_INLINE void run_stretch(Tiles& tiles, const Stretch& s, int64_t& c
 template <class Tiles, class V>
 void run_amx_item(const LinearItem& item) {
   alignas(64) float sums[kAmxBlockRows * 2 * kWide];
+  alignas(64) std::byte expanded[kStretchChunks * 2 * kTileBytes];
   Tiles tiles;
   int64_t configured = 0;
   const RowGroups groups = {item.rows, (item.rows + kPairRows - 1) / kPairRows};
   const std::byte* x = static_cast<const std::byte*>(item.x);
-  const int64_t stretch = item.rows <= kWholeDepthRows ? item.chunks : kStretchChunks;
+  const bool coded = item.expand != nullptr;
+  const bool whole_depth = item.rows <= kWholeDepthRows && !coded;
+  const int64_t stretch = whole_depth ? item.chunks : kStretchChunks;
   for (int64_t panel = 0; panel < item.panels; panel++) {
-    const std::byte* w = item.w + panel * item.chunks * 2 * kTileBytes;
+    const std::byte* w = item.w + panel * item.panel_bytes;
     for (int64_t chunk = 0; chunk < item.chunks; chunk += stretch) {
       const int64_t chunks = item.chunks - chunk < stretch ? item.chunks - chunk : stretch;
+      if (coded) item.expand({w, item.panel_bytes, item.chunks, chunk, chunks, expanded});
       for (int64_t g = 0; g < groups.groups; g++) {
         const int64_t row = groups.begin(g), rows = groups.count(g);
         run_stretch(tiles,
-                    {.w = w + chunk * 2 * kTileBytes,
+                    {.w = coded ? expanded : w + chunk * 2 * kTileBytes,
                      .x = x + (row * item.chunks + chunk * rows) * 64,
                      .sums = sums + row * 2 * kWide,
                      .chunks = chunks,
                      .rows = rows,
                      .ahead = ahead_bytes(item.rows),
-                     .first_line = 32 * g / groups.groups,
-                     .last_line = 32 * (g + 1) / groups.groups,
+                     .first_line = coded ? 0 : 32 * g / groups.groups,
+                     .last_line = coded ? 0 : 32 * (g + 1) / groups.groups,
                      .first = chunk == 0},
                     configured);
       }

@@ -96,15 +96,39 @@ STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& gr
   }
 }
 
+constexpr int64_t kExpandedChunks = 2;
+
+/// The same for a coded panel: each stretch is expanded into L1 before its groups of rows.
+template <class C>
+[[gnu::noinline]] void coded_panel_sums(const LinearItem& item, const RowGroups& groups,
+                                        const std::byte* w, float* sums) {
+  alignas(64) std::byte stretch[kExpandedChunks * C::kPanelBytes];
+  const auto* x = static_cast<const typename C::X*>(item.x);
+  for (int64_t chunk = 0; chunk < item.chunks; chunk += kExpandedChunks) {
+    const int64_t chunks =
+        item.chunks - chunk < kExpandedChunks ? item.chunks - chunk : kExpandedChunks;
+    item.expand({w, item.panel_bytes, item.chunks, chunk, chunks, stretch});
+    for (int64_t g = 0; g < groups.groups; g++) {
+      const int64_t row = groups.begin(g), rows = groups.count(g);
+      const auto* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
+      any_group_times_panel<C, false>(rows, stretch, group_x, sums + row * 2 * kWide, chunks, {});
+    }
+  }
+}
+
 template <class C>
 void run_linear_item(const LinearItem& item) {
   using V = typename C::Vec;
   alignas(64) float sums[C::kBlockRows * 2 * kWide];
   const RowGroups groups = RowGroups::cut(item.rows, C::kGroupRows);
   for (int64_t panel = 0; panel < item.panels; panel++) {
-    const std::byte* w = item.w + panel * item.chunks * C::kPanelBytes;
+    const std::byte* w = item.w + panel * item.panel_bytes;
     for (int64_t i = 0; i < item.rows * 2 * kWide; i += kWide) V::store(sums + i, V::zero());
-    panel_sums<C>(item, groups, w, sums);
+    if (item.expand == nullptr) {
+      panel_sums<C>(item, groups, w, sums);
+    } else {
+      coded_panel_sums<C>(item, groups, w, sums);
+    }
     const int64_t left = item.cols - panel * 2 * kWide;
     finish_panel<V>(sums, item, panel * 2 * kWide, left < 2 * kWide ? left : 2 * kWide);
   }
