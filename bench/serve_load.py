@@ -253,14 +253,12 @@ def http_cpu_s(process: subprocess.Popen) -> float:
 
 
 async def share(server: Server, args: argparse.Namespace) -> str:
-    """Host work of the engine's thread is by the clock, which counts what others took from it: no less than its processor time."""
-    host = ("schedule", "prepare", "text", "record")
+    """Both in processor time: by the clock, host work of the engine's thread would count what the client took from it as well."""
     lengths = ["--prompt-tokens", "32:64", "--output-tokens", "128:256", "--seed", str(args.seed)]
     requests = ["--requests", str(args.count * 4)]
 
     def so_far() -> tuple[float, float, float]:
-        host_s = sum(server.metric("strata:step_seconds_total", f'phase="{phase}"') for phase in host)
-        return http_cpu_s(server.process), host_s, server.metric("strata:steps_total")
+        return http_cpu_s(server.process), server.metric("strata:host_cpu_seconds_total"), server.metric("strata:steps_total")
 
     before = so_far()
     client = [args.binary, "bench", "serve", "--url", server.url, *requests, "--concurrency", str(args.count), *lengths]
@@ -273,7 +271,7 @@ async def share(server: Server, args: argparse.Namespace) -> str:
         await asyncio.to_thread(subprocess.run, offline, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         alone = json.loads(stats.read_text())
     served_ms, http_ms = 1e3 * host_s / steps, 1e3 * http_s / steps
-    alone_ms = 1e-3 * alone["host_us"] / alone["steps"]
+    alone_ms = 1e-3 * alone["host_cpu_us"] / alone["steps"]
     both = http_ms + served_ms - alone_ms
     most = 1 if args.count <= 16 else 4
     print(f"{args.count} streams, {steps:.0f} steps: threads of HTTP {http_ms:.3f} ms a step, host work {served_ms:.3f} ms; "

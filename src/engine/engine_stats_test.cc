@@ -44,6 +44,29 @@ EngineStats stats_after(EngineConfig config, const std::vector<GenerateRequest>&
   return stats;
 }
 
+// Computes until the thread has had `ns` more of a processor.
+void burn(int64_t ns) {
+  const int64_t until = thread_cpu_ns() + ns;
+  while (thread_cpu_ns() < until) continue;
+}
+
+TEST(EngineStats, ProcessorTimeIsThatOfHostWorkAlone) {
+  constexpr int64_t kBurnt = 1'000'000;
+  StepClock clock(real_env());
+  clock.start();
+  for (const Phase phase : {Phase::kForward, Phase::kSample, Phase::kDraft}) {
+    burn(kBurnt);
+    clock.lap(phase);
+  }
+  EXPECT_EQ(clock.host_cpu_ns(), 0);
+  int64_t least = 0;
+  for (const Phase phase : {Phase::kSchedule, Phase::kPrepare, Phase::kText, Phase::kRecord}) {
+    burn(kBurnt);
+    clock.lap(phase);
+    EXPECT_GE(clock.host_cpu_ns(), least += kBurnt) << phase_name(phase);
+  }
+}
+
 TEST(EngineStats, CountsTokensStepsAndBlocks) {
   const EngineStats stats = stats_after({.threads = 1, .max_num_seqs = 2, .max_model_len = 256},
                                         {plain(70, 5, 1), plain(10, 5, 2), plain(10, 1, 3)});
@@ -68,6 +91,7 @@ TEST(EngineStats, CountsTokensStepsAndBlocks) {
     EXPECT_LE(stats.phases[i].max_us, stats.phases[i].sum_us);
   }
   EXPECT_LT(stats.host_us(), stats.total_us());
+  EXPECT_GT(stats.host_cpu_us, 0);
   int64_t steps = 0, rows = 0;
   double us = 0, context = 0;
   const Json json = to_json(stats);

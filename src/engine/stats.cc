@@ -47,6 +47,7 @@ constexpr Field kFields[] = {
     {"mean_running", [](const EngineStats& s) { return Json(s.mean_running); }},
     {"kv_waste_share", [](const EngineStats& s) { return Json(s.kv_waste_share); }},
     {"host_us", [](const EngineStats& s) { return Json(s.host_us()); }},
+    {"host_cpu_us", [](const EngineStats& s) { return Json(s.host_cpu_us); }},
     {"total_us", [](const EngineStats& s) { return Json(s.total_us()); }},
     {"weights_read_bytes",
      [](const EngineStats& s) { return s.ring ? Json(s.ring->read_bytes) : Json(0); }},
@@ -98,9 +99,11 @@ double EngineStats::total_us() const {
 }
 
 double EngineStats::host_us() const {
-  return total_us() - phases[static_cast<size_t>(Phase::kForward)].sum_us -
-         phases[static_cast<size_t>(Phase::kSample)].sum_us -
-         phases[static_cast<size_t>(Phase::kDraft)].sum_us;
+  double sum = 0;
+  for (size_t i = 0; i < kPhases; i++) {
+    if (is_host_work(static_cast<Phase>(i))) sum += phases[i].sum_us;
+  }
+  return sum;
 }
 
 Json to_json(const EngineStats& stats) {

@@ -30,6 +30,9 @@ enum class Phase : uint8_t {
 };
 inline constexpr size_t kPhases = 7;
 std::string_view phase_name(Phase phase);
+constexpr bool is_host_work(Phase phase) {
+  return phase != Phase::kForward && phase != Phase::kSample && phase != Phase::kDraft;
+}
 
 struct PhaseTime {
   double sum_us = 0;
@@ -84,6 +87,7 @@ struct EngineStats {
   double mean_running = 0;                   // over the time of steps
   double kv_waste_share = 0;                 // bytes that no token fills, of those held, ditto
   std::array<PhaseTime, kPhases> phases{};   // of steps
+  double host_cpu_us = 0;                    // processor time of the engine's thread in host work
   std::vector<PassGroup> passes{};           // ascending in rows
   std::optional<memory::RingStats> ring{};   // where weights are streamed
   double step_us = 0;                        // a step's time is about step_us + rows * row_us
@@ -92,7 +96,8 @@ struct EngineStats {
   AnswerStats answers{};
 
   double total_us() const;
-  /// Whatever is neither the forward nor a pass over logits.
+  /// Whatever is neither the forward nor a pass over logits, by the clock: it also counts what
+  /// other threads took from the engine's. host_cpu_us does not.
   double host_us() const;
 };
 

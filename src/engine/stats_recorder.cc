@@ -66,6 +66,7 @@ void StatsRecorder::add_times(const StepClock& clock) {
     max_ns_[i] = std::max(max_ns_[i], clock.ns()[i]);
     time += static_cast<double>(clock.ns()[i]);
   }
+  host_cpu_ns_ += clock.host_cpu_ns();
   if (step_.rows == 0) return;
   step_.seconds = time * 1e-9;
   step_times_.add(step_);
@@ -99,6 +100,7 @@ EngineStats StatsRecorder::read(Env& env, const sched::Scheduler& scheduler,
     stats.phases[i] = {static_cast<double>(sum_ns_[i]) * 1e-3,
                        static_cast<double>(max_ns_[i]) * 1e-3};
   }
+  stats.host_cpu_us = static_cast<double>(host_cpu_ns_) * 1e-3;
   if (time_ > 0) stats.mean_running = running_time_ / time_;
   if (held_time_ > 0) stats.kv_waste_share = unused_time_ / held_time_;
   const StepTimes::Line line = step_times_.line();

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/env.h"
+#include "base/thread_time.h"
 #include "engine/meter/step_times.h"
 #include "engine/prefix_meter.h"
 #include "engine/stats.h"
@@ -15,27 +16,37 @@
 
 namespace strata::engine {
 
-/// Splits a step's time: what passed since the last lap belongs to the part that the lap names.
+/// Splits a step's time: what passed since the last lap belongs to the part that the lap names. All
+/// calls of a step come from one thread.
 class StepClock {
  public:
   explicit StepClock(Env& env) : env_(&env) {}
 
   void start() {
     ns_ = {};
+    host_cpu_ns_ = 0;
     last_ns_ = env_->now_ns();
+    last_cpu_ns_ = thread_cpu_ns();
   }
   void lap(Phase phase) {
     const int64_t now = env_->now_ns();
     ns_[static_cast<size_t>(phase)] += now - last_ns_;
     last_ns_ = now;
+    const int64_t cpu = thread_cpu_ns();
+    if (is_host_work(phase)) host_cpu_ns_ += cpu - last_cpu_ns_;
+    last_cpu_ns_ = cpu;
   }
   const std::array<int64_t, kPhases>& ns() const { return ns_; }
+  /// Processor time of the thread in the parts that are host work.
+  int64_t host_cpu_ns() const { return host_cpu_ns_; }
   /// Of the last lap, or the start.
   int64_t last_ns() const { return last_ns_; }
 
  private:
   Env* env_;
   int64_t last_ns_ = 0;
+  int64_t last_cpu_ns_ = 0;
+  int64_t host_cpu_ns_ = 0;
   std::array<int64_t, kPhases> ns_{};
 };
 
@@ -65,6 +76,7 @@ class StatsRecorder {
   int64_t steps_ = 0, rows_ = 0, requests_ = 0, tokens_out_ = 0;
   std::array<int64_t, kPhases> sum_ns_{};
   std::array<int64_t, kPhases> max_ns_{};
+  int64_t host_cpu_ns_ = 0;
   // Of the last plan, until its time is known.
   double step_running_ = 0, step_held_ = 0, step_unused_ = 0;
   PassGroup step_;

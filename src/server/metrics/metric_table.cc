@@ -113,6 +113,8 @@ void step_time(const Engine& engine, Samples& out) {
   }
 }
 
+void host_cpu(const Engine& engine, Samples& out) { out.add(engine.stats.host_cpu_us * 1e-6); }
+
 void longest_phase(const Engine& engine, Samples& out) {
   for (size_t i = 0; i < engine::kPhases; i++) {
     const std::string_view name = engine::phase_name(static_cast<engine::Phase>(i));
@@ -232,6 +234,9 @@ constexpr Metric kMetrics[] = {
     {"strata:steps_total", kCounter, "Steps with rows", "", false, number<&Stats::steps>},
     {"strata:rows_total", kCounter, "Rows of these steps", "", false, number<&Stats::rows>},
     {"strata:step_seconds_total", kCounter, "Time of steps by part", "phase", false, step_time},
+    {"strata:host_cpu_seconds_total", kCounter,
+     "Processor time of the engine's thread outside of the forward, sampling and guesses", "",
+     false, host_cpu},
     {"strata:step_longest_seconds", kGauge, "The longest time of each part in a step", "phase",
      false, longest_phase},
     {"strata:memory_bytes", kGauge, "Memory by what it is for", "tag", false, memory_by_tag},
