@@ -23,19 +23,6 @@ using Failure = boost::system::error_code;
 
 }  // namespace
 
-void Signal::notify() {
-  if (posted_.exchange(true)) return;
-  asio::post(timer_.get_executor(), [self = shared_from_this()] {
-    self->posted_ = false;
-    self->raise();
-  });
-}
-
-void Signal::raise() {
-  raised_ = true;
-  timer_.cancel();
-}
-
 Link::Link(Socket socket, std::chrono::milliseconds write_timeout)
     : socket_(std::move(socket)), deadline_(socket_.get_executor()), write_timeout_(write_timeout) {
   Failure ignored;
@@ -173,14 +160,11 @@ asio::awaitable<bool> Link::write_piece(std::string_view piece) {
 asio::awaitable<Wake> Link::wait(Signal& signal, std::chrono::milliseconds limit) {
   waiting_ = signal.shared_from_this();
   if (!watching_) watch();
-  if (!gone_ && !signal.raised_ && half_closed_ == told_half_closed_) {
-    signal.timer_.expires_after(limit);
-    co_await signal.timer_.async_wait(kResult);
-  }
+  if (!gone_ && !signal.raised() && half_closed_ == told_half_closed_) co_await signal.sleep(limit);
   waiting_.reset();
   if (gone_) co_return Wake::kGone;
   if (half_closed_ && !std::exchange(told_half_closed_, true)) co_return Wake::kHalfClosed;
-  co_return std::exchange(signal.raised_, false) ? Wake::kSignal : Wake::kTimeout;
+  co_return signal.take() ? Wake::kSignal : Wake::kTimeout;
 }
 
 // Data is taken, so that what lies behind it can be seen; after an end only a failure is news.
@@ -198,17 +182,17 @@ void Link::watch() {
 void Link::take_news() {
   if (half_closed_) {
     gone_ = true;
-    return wake();
+    return wake_waiting();
   }
   const Transfer got = append_now();
   half_closed_ = got.next == Transfer::Next::kEnded;
   gone_ = gone_ || got.next == Transfer::Next::kFailed;
-  if (gone_ || half_closed_) wake();
+  if (gone_ || half_closed_) wake_waiting();
   if (waiting_ && !gone_) watch();
 }
 
-void Link::wake() {
-  if (waiting_) waiting_->timer_.cancel();
+void Link::wake_waiting() {
+  if (waiting_) waiting_->wake();
 }
 
 void Link::end_wait() {
@@ -262,7 +246,7 @@ void Link::close_if_idle() {
 void Link::close_soon() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     self->gone_ = true;
-    self->wake();
+    self->wake_waiting();
     self->close_socket();
   });
 }

@@ -16,26 +16,11 @@
 #include "server/http_types.h"
 #include "server/tls/tls_stream.h"
 #include "server/tls/transfer.h"
+#include "server/wake/signal.h"
 
 namespace strata::server {
 
 namespace asio = boost::asio;
-
-/// Wakes a coroutine that waits on a link; notify() may come from any thread, and any number of
-/// calls before the coroutine runs are one.
-class Signal : public std::enable_shared_from_this<Signal> {
- public:
-  explicit Signal(const asio::any_io_executor& executor) : timer_(executor) {}
-  void notify();
-
- private:
-  friend class Link;
-  void raise();
-
-  asio::steady_timer timer_;
-  std::atomic<bool> posted_ = false;
-  bool raised_ = false;
-};
 
 enum class Received : uint8_t { kData, kClosed, kTimeout };
 enum class Wake : uint8_t { kSignal, kTimeout, kHalfClosed, kGone };
@@ -105,7 +90,7 @@ class Link : public std::enable_shared_from_this<Link> {
   asio::awaitable<void> say_goodbye();
   void watch();
   void take_news();
-  void wake();
+  void wake_waiting();
   void close_socket();
 
   Socket socket_;
