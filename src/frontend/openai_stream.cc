@@ -1,6 +1,8 @@
-// One chunk for each piece that says something.
+// One chunk for each piece that says something. A stream makes one for every token, so what all of
+// its chunks share is made once, as text, and the rest is put in between.
 #include "frontend/openai_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "frontend/api_error.h"
@@ -9,10 +11,30 @@ namespace strata::frontend {
 namespace {
 
 constexpr std::string_view kEndMark = "data: [DONE]\n\n";
+constexpr std::string_view kNoChoice = "]}";  // how an envelope ends
+constexpr std::string_view kNothing = "{}";
+constexpr std::string_view kEmpty = "\"\"";
+constexpr std::string_view kNull = "null";
+constexpr size_t kMostUsage = 128;  // bytes of what stands behind the choice
 
-Json delta_json(const Delta& delta) {
-  if (delta.kind == DeltaKind::kContent) return {{"content", delta.text}};
-  if (delta.kind == DeltaKind::kReasoning) return {{"reasoning_content", delta.text}};
+std::string dumped(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// As dumped() has it, faster where nothing is escaped.
+std::string json_string(std::string_view text) {
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  if (!std::ranges::all_of(text, plain)) return dumped(Json(text));
+  std::string made;
+  made.reserve(text.size() + 2);
+  return made.append("\"").append(text).append("\"");
+}
+
+std::string delta_text(const Delta& delta) {
+  if (delta.kind == DeltaKind::kContent) return "{\"content\":" + json_string(delta.text) + "}";
+  if (delta.kind == DeltaKind::kReasoning) {
+    return "{\"reasoning_content\":" + json_string(delta.text) + "}";
+  }
   Json call = {{"index", delta.call}};
   if (delta.kind == DeltaKind::kCall) {
     call["id"] = delta.id;
@@ -21,14 +43,12 @@ Json delta_json(const Delta& delta) {
   } else {
     call["function"] = {{"arguments", delta.text}};
   }
-  return {{"tool_calls", Json::array({std::move(call)})}};
+  return dumped(Json{{"tool_calls", Json::array({std::move(call)})}});
 }
 
 }  // namespace
 
-std::string sse_event(const Json& data) {
-  return "data: " + data.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n\n";
-}
+std::string sse_event(const Json& data) { return "data: " + dumped(data) + "\n\n"; }
 
 std::string named_sse_event(std::string_view name, const Json& data) {
   return "event: " + std::string(name) + "\n" + sse_event(data);
@@ -38,7 +58,9 @@ OpenAiStream::OpenAiStream(const ApiRequest& request, ResponseHead head, const T
     : request_(request),
       head_(std::move(head)),
       codec_(codec),
-      logprobs_(request.prompts.size() * static_cast<size_t>(request.n)) {
+      logprobs_(request.prompts.size() * static_cast<size_t>(request.n)),
+      before_("data: " + dumped(envelope())) {
+  before_.resize(before_.size() - kNoChoice.size());
   if (request_.kind != ApiKind::kChat) return;
   for (size_t answer = 0; answer < logprobs_.size(); answer++) {
     parsers_.emplace_back(request_.format);
@@ -60,32 +82,32 @@ Result<std::string> OpenAiStream::start() {
     choice["logprobs"] = nullptr;
     choice["finish_reason"] = nullptr;
     if (request_.return_token_ids) choice["prompt_token_ids"] = prompt;
-    text += chunk(Json::array({std::move(choice)}));
+    add_chunk(dumped(choice), text);
   }
   return text;
 }
 
-Result<Json> OpenAiStream::logprobs_of(const StreamPiece& piece) {
-  if (!piece.logprobs) return Json();
+Result<std::string> OpenAiStream::logprobs_of(const StreamPiece& piece) {
+  if (!piece.logprobs) return std::string(kNull);
   if (request_.kind == ApiKind::kChat) {
     Json entry = TRY(chat_logprob_entry(*piece.logprobs, codec_));
-    return Json{{"content", Json::array({std::move(entry)})}, {"refusal", nullptr}};
+    return dumped(Json{{"content", Json::array({std::move(entry)})}, {"refusal", nullptr}});
   }
   CompletionLogprobs& lists = logprobs_[static_cast<size_t>(piece.answer)];
   TRY(lists.add(*piece.logprobs, codec_));
-  return take_lists(lists);
+  return dumped(take_lists(lists));
 }
 
-std::vector<Json> OpenAiStream::deltas_of(const StreamPiece& piece) {
+std::vector<std::string> OpenAiStream::deltas_of(const StreamPiece& piece) {
   AnswerParser& parser = parsers_[static_cast<size_t>(piece.answer)];
-  std::vector<Json> made;
+  std::vector<std::string> made;
   bool call = false;
   for (const Delta& delta : parser.feed(piece.text, piece.finished.has_value())) {
-    made.push_back(delta_json(delta));
+    made.push_back(delta_text(delta));
     call = delta.kind == DeltaKind::kCall || delta.kind == DeltaKind::kArguments;
   }
   // Clients take the event that ends an answer for one without a call.
-  if (piece.finished && call) made.push_back(Json::object());
+  if (piece.finished && call) made.emplace_back(kNothing);
   return made;
 }
 
@@ -93,23 +115,25 @@ Result<std::string> OpenAiStream::piece(const StreamPiece& piece) {
   generated_ += piece.token.has_value();
   const bool chat = request_.kind == ApiKind::kChat;
   const bool ids = request_.return_token_ids && piece.token;
-  std::vector<Json> said;
+  std::vector<std::string> said;
   if (chat) said = deltas_of(piece);
-  if (!chat && !piece.text.empty()) said.emplace_back(piece.text);
+  if (!chat && !piece.text.empty()) said.push_back(json_string(piece.text));
   if (said.empty()) {
     if (!piece.finished && !piece.logprobs && !ids) return std::string();
-    said.push_back(chat ? Json::object() : Json(""));
+    said.emplace_back(chat ? kNothing : kEmpty);
   }
-  const Json logprobs = TRY(logprobs_of(piece));
-  std::string text;
+  const std::string logprobs = TRY(logprobs_of(piece));
+  std::string text, choice;
   for (size_t i = 0; i < said.size(); i++) {
     const bool first = i == 0, ends = piece.finished && i + 1 == said.size();
-    Json choice = {{"index", piece.answer}, {chat ? "delta" : "text", std::move(said[i])}};
-    choice["logprobs"] = first ? logprobs : Json();
-    choice["finish_reason"] = ends ? Json(reason_of(piece)) : Json();
-    if (ends) choice["stop_reason"] = piece.stop ? Json(*piece.stop) : Json();
-    if (first && ids) choice["token_ids"] = {*piece.token};
-    text += chunk(Json::array({std::move(choice)}));
+    choice = "{\"index\":" + std::to_string(piece.answer);
+    choice.append(chat ? ",\"delta\":" : ",\"text\":").append(said[i]);
+    choice.append(",\"logprobs\":").append(first ? logprobs : kNull);
+    choice.append(",\"finish_reason\":").append(ends ? json_string(reason_of(piece)) : kNull);
+    if (ends)
+      choice.append(",\"stop_reason\":").append(piece.stop ? json_string(*piece.stop) : kNull);
+    if (first && ids) choice.append(",\"token_ids\":[" + std::to_string(*piece.token) + "]");
+    add_chunk(choice.append("}"), text);
   }
   return text;
 }
@@ -123,7 +147,7 @@ std::string_view OpenAiStream::reason_of(const StreamPiece& piece) const {
 std::string OpenAiStream::end() {
   std::string text;
   if (request_.stream.usage) {
-    Json last = envelope(Json::array());
+    Json last = envelope();
     last["usage"] = usage_json(request_, generated_);
     text = sse_event(last);
   }
@@ -132,23 +156,24 @@ std::string OpenAiStream::end() {
 
 std::string OpenAiStream::error(const Status& status) { return sse_event(error_body(status)); }
 
-Json OpenAiStream::envelope(Json choices) const {
+Json OpenAiStream::envelope() const {
   const bool chat = request_.kind == ApiKind::kChat;
   return {{"id", head_.id},
           {"object", chat ? "chat.completion.chunk" : "text_completion"},
           {"created", head_.created_s},
           {"model", head_.model},
-          {"choices", std::move(choices)}};
+          {"choices", Json::array()}};
 }
 
-std::string OpenAiStream::chunk(Json choices) const {
-  Json made = envelope(std::move(choices));
+void OpenAiStream::add_chunk(std::string_view choice, std::string& text) const {
+  text.reserve(text.size() + before_.size() + choice.size() + kMostUsage);
+  text.append(before_).append(choice).append("]");
   if (request_.stream.continuous_usage) {
-    made["usage"] = usage_json(request_, generated_);
+    text.append(",\"usage\":").append(dumped(usage_json(request_, generated_)));
   } else if (request_.stream.usage) {
-    made["usage"] = nullptr;
+    text.append(",\"usage\":null");
   }
-  return sse_event(made);
+  text.append("}\n\n");
 }
 
 }  // namespace strata::frontend

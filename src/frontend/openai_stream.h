@@ -38,17 +38,19 @@ class OpenAiStream : public StreamWriter {
   std::string error(const Status& status) override;
 
  private:
-  Result<Json> logprobs_of(const StreamPiece& piece);
+  // These are JSON as text.
+  Result<std::string> logprobs_of(const StreamPiece& piece);
   std::string_view reason_of(const StreamPiece& piece) const;
-  std::vector<Json> deltas_of(const StreamPiece& piece);
-  Json envelope(Json choices) const;
-  std::string chunk(Json choices) const;
+  std::vector<std::string> deltas_of(const StreamPiece& piece);
+  void add_chunk(std::string_view choice, std::string& text) const;
+  Json envelope() const;
 
   ApiRequest request_;
   ResponseHead head_;
   const TextCodec& codec_;
   std::vector<CompletionLogprobs> logprobs_;  // of each answer
   std::vector<AnswerParser> parsers_;         // of each answer to a chat
+  std::string before_;                        // of every chunk, up to its choice
   int64_t generated_ = 0;
 };
 

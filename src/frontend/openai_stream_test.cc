@@ -41,6 +41,42 @@ TEST(OpenAiStream, SaysNothingWhereAPieceSaysNothing) {
   EXPECT_EQ(chat.end(), "data: [DONE]\n\n");
 }
 
+// What is put together as text is what the JSON library would have written, byte by byte.
+TEST(OpenAiStream, EventsAreTheirJsonByteByByte) {
+  const std::string texts[] = {"plain",   "",     " ", "\"q\" \\ /", "a\nb\tc\r\x01\x1f\x7f",
+                               "é 猫 🐈", "\xff!"};
+  for (const ApiKind kind : {ApiKind::kChat, ApiKind::kCompletion}) {
+    const bool chat = kind == ApiKind::kChat;
+    ApiRequest request{.kind = kind, .prompts = {{1}, {2}}, .return_token_ids = true};
+    request.stream = {.wanted = true, .usage = true};
+    OpenAiStream stream(request, {.id = "x\"1", .model = "m\\é", .created_s = 17}, codec());
+    for (const std::string& text : texts) {
+      Json choice = {{"index", 1}};
+      if (chat) {
+        choice["delta"] = text.empty() ? Json::object() : Json{{"content", text}};
+      } else {
+        choice["text"] = text;
+      }
+      choice["logprobs"] = nullptr;
+      choice["finish_reason"] = "stop";
+      choice["stop_reason"] = "\"";
+      choice["token_ids"] = {65};
+      const Json event = {{"id", "x\"1"},
+                          {"object", chat ? "chat.completion.chunk" : "text_completion"},
+                          {"created", 17},
+                          {"model", "m\\é"},
+                          {"choices", Json::array({choice})},
+                          {"usage", nullptr}};
+      EXPECT_EQ(stream.piece({.answer = 1,
+                              .token = 65,
+                              .text = text,
+                              .stop = "\"",
+                              .finished = sched::FinishReason::kStop}),
+                sse_event(event));
+    }
+  }
+}
+
 TEST(OpenAiStream, CountsTokensThatItDidNotShow) {
   ApiRequest request{.kind = ApiKind::kCompletion, .prompts = {{1, 2}, {3}}, .n = 2};
   request.stream = {.wanted = true, .usage = true};
