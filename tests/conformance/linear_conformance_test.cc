@@ -331,6 +331,22 @@ TEST_P(LinearConformance, RowDependsOnItselfOnly) {
   }
 }
 
+// A damaged panel is read before its unit's next comparison with the checksum. A checked build sees
+// what lies behind it.
+TEST(ExpandChunks, StaysInsideOfADamagedPanel) {
+  constexpr int64_t kDepth = 96;
+  const int64_t bytes = tensor::coded_panel_bytes(kDepth, 0);
+  for (const Variant& variant : variants()) {
+    for (const int fill : {0x00, 0x7f, 0xff}) {
+      auto panel = std::make_unique<Aligned<std::byte>>(bytes - 128);
+      std::memset(panel->data(), fill, static_cast<size_t>(bytes));
+      Aligned<std::byte> out(3 * 2048);
+      variant.expand({panel->data(), bytes, 3, 0, 3, out.data()});
+      EXPECT_EQ(static_cast<int>(out.data()[1] & std::byte{0x80}), fill & 0x80) << variant.name;
+    }
+  }
+}
+
 std::string kind_name(const testing::TestParamInfo<int>& info) {
   return std::vector<std::string>{"Bf16", "F16", "F32"}[static_cast<size_t>(info.param)];
 }
