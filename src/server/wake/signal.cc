@@ -21,6 +21,25 @@ struct Signal::Keep {
   }
 };
 
+// The timer is set for as long as anybody sleeps. An io_context that ends destroys it unheard: then
+// the sleeper goes too, which nobody else would destroy, as it holds the signal that holds it.
+class Signal::TimerEnd {
+ public:
+  TimerEnd(std::weak_ptr<Signal> signal, int64_t turn) : signal_(std::move(signal)), turn_(turn) {}
+  TimerEnd(TimerEnd&&) = default;
+  ~TimerEnd() {
+    if (const auto signal = signal_.lock()) std::exchange(signal->sleeper_, {});
+  }
+  void operator()(boost::system::error_code) {
+    const auto signal = std::exchange(signal_, {}).lock();
+    if (signal && turn_ == signal->timers_) signal->hear_timer();
+  }
+
+ private:
+  std::weak_ptr<Signal> signal_;
+  int64_t turn_;
+};
+
 Signal::Signal(const asio::any_io_executor& executor)
     : queue_(WakeQueue::of(executor)), timer_(executor) {}
 
@@ -56,10 +75,7 @@ void Signal::resume() {
 void Signal::set_timer() {
   timer_set_ = true;
   timer_.expires_at(until_);
-  timer_.async_wait([weak = weak_from_this(), turn = ++timers_](boost::system::error_code) {
-    const auto self = weak.lock();
-    if (self && turn == self->timers_) self->hear_timer();
-  });
+  timer_.async_wait(TimerEnd(weak_from_this(), ++timers_));
 }
 
 void Signal::hear_timer() {

@@ -30,7 +30,7 @@ class Signal : public std::enable_shared_from_this<Signal> {
   bool raised() const { return raised_; }
   bool take() { return std::exchange(raised_, false); }
   /// Until it is notified or woken, or `limit` has passed. One coroutine at a time, which holds the
-  /// signal while it sleeps.
+  /// signal while it sleeps, and is destroyed where the io_context ends before the sleep does.
   asio::awaitable<void> sleep(std::chrono::milliseconds limit);
   /// Ends the sleep under way, soon, with nothing to take.
   void wake();
@@ -39,6 +39,7 @@ class Signal : public std::enable_shared_from_this<Signal> {
   using Clock = std::chrono::steady_clock;
   friend class WakeQueue;
   struct Keep;
+  class TimerEnd;
   void raise();
   void resume();
   void set_timer();

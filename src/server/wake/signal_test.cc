@@ -116,6 +116,25 @@ TEST_F(SignalTest, EndsAtTheLimitOfTheSleepUnderWay) {
   }
 }
 
+TEST(SignalEnd, AnIoContextThatEndsDestroysSleepers) {
+  const auto held = std::make_shared<int>(0);
+  {
+    asio::io_context io;
+    const asio::any_io_executor strand = asio::make_strand(io);
+    const auto sleep = [](std::shared_ptr<Signal> signal, std::shared_ptr<int>,
+                          bool twice) -> asio::awaitable<void> {
+      if (twice) co_await signal->sleep(1ms);
+      co_await signal->sleep(1h);
+    };
+    asio::co_spawn(strand, sleep(std::make_shared<Signal>(strand), held, false), asio::detached);
+    asio::co_spawn(strand, sleep(std::make_shared<Signal>(strand), held, true), asio::detached);
+    io.poll();
+    io.run_one();
+    EXPECT_GT(held.use_count(), 1);
+  }
+  EXPECT_EQ(held.use_count(), 1);
+}
+
 TEST_F(SignalTest, AWakeEndsTheSleepThatItWasMeantFor) {
   Sleeper sleeper;
   start(sleeper, {1h, 1h});
