@@ -13,6 +13,7 @@
 #include "checkpoint/test_folder.h"
 #include "convert/convert.h"
 #include "convert/pack_writer.h"
+#include "convert/test_model.h"
 #include "device/cpu_device.h"
 #include "model/config.h"
 #include "model/test_support.h"
@@ -39,23 +40,10 @@ model::testing::TestTensors tensors_of(const model::ModelSpec& spec, DType file)
   return tensors;
 }
 
-struct Model {
+struct Model : testing::TestModel {
   explicit Model(DType file = DType::kBF16)
-      : config(kConfig),
-        spec(model::parse_config(config)->spec),
-        folder(tensors_of(spec, file)),
-        checkpoint(folder.open()),
-        plan(*model::bind_weights(spec, checkpoint, WeightDtype::kAuto)),
-        documents{{"config.json", config}, {"tokenizer.json", "words"}} {}
-
-  ConvertSource source() const { return {documents, checkpoint, plan}; }
-
-  std::string config;
-  model::ModelSpec spec;
-  model::testing::TestFolder folder;
-  checkpoint::Checkpoint checkpoint;
-  model::WeightPlan plan;
-  std::vector<checkpoint::NamedDocument> documents;
+      : TestModel(std::string(kConfig), tensors_of(model::parse_config(kConfig)->spec, file),
+                  WeightDtype::kAuto) {}
 };
 
 class CodedPackTest : public ::testing::Test {
@@ -191,13 +179,7 @@ TEST_F(CodedPackTest, SizesThatLieAreRefused) {
     checkpoint::PackContents contents = model::describe_pack(model.plan, 1);
     contents.layout = tensor::kCodedLayout;
     c.change(contents);
-    checkpoint::PackFront front = encode_front(contents);
-    front.header.finished = true;
-    front.header.front_checksum =
-        checksum_of(std::as_bytes(std::span(front.bytes)).subspan(checkpoint::kPackHeaderBytes));
-    std::string bytes = front.bytes;
-    bytes.replace(0, checkpoint::kPackHeaderBytes, encode_header(front.header));
-    bytes.resize(front.header.file_bytes, '\0');
+    const std::string bytes = testing::made_up_pack(contents);
     const auto pack = PackFile::open(real_env(), folder_.put("lie.pack", bytes), "lie.pack");
     ASSERT_TRUE(pack) << c.what << pack.error().message();
     const auto plan = model::bind_pack(model.spec, *pack, WeightDtype::kAuto);

@@ -13,6 +13,7 @@
 #include "checkpoint/test_folder.h"
 #include "convert/fingerprint.h"
 #include "convert/pack_writer.h"
+#include "convert/test_model.h"
 #include "convert/unit_stream.h"
 #include "device/cpu_device.h"
 #include "model/config.h"
@@ -34,24 +35,15 @@ std::string config_text(bool tied, int vocab) {
 }
 
 /// A model on disk, opened and bound.
-struct Model {
+struct Model : testing::TestModel {
   explicit Model(DType file = DType::kBF16, bool tied = false,
                  WeightDtype dtype = WeightDtype::kAuto, int vocab = 75)
-      : config(config_text(tied, vocab)),
-        spec(model::parse_config(config)->spec),
-        folder(model::testing::random_tensors(spec, file)),
-        checkpoint(folder.open()),
-        plan(*model::bind_weights(spec, checkpoint, dtype)),
-        documents{{"config.json", config}, {"tokenizer.json", "words"}} {}
+      : Model(config_text(tied, vocab), file, dtype) {}
 
-  ConvertSource source() const { return {documents, checkpoint, plan}; }
-
-  std::string config;
-  model::ModelSpec spec;
-  model::testing::TestFolder folder;
-  checkpoint::Checkpoint checkpoint;
-  model::WeightPlan plan;
-  std::vector<checkpoint::NamedDocument> documents;
+ private:
+  Model(const std::string& text, DType file, WeightDtype dtype)
+      : TestModel(text, model::testing::random_tensors(model::parse_config(text)->spec, file),
+                  dtype) {}
 };
 
 /// A disk that is nearly full.
@@ -345,13 +337,7 @@ TEST_F(ConvertTest, OtherLayoutsAreRefusedByName) {
   for (const auto& c : cases) {
     checkpoint::PackContents contents = model::describe_pack(model.plan, 1);
     c.change(contents);
-    checkpoint::PackFront front = encode_front(contents);
-    front.header.finished = true;
-    front.header.front_checksum =
-        checksum_of(std::as_bytes(std::span(front.bytes)).subspan(checkpoint::kPackHeaderBytes));
-    std::string bytes = front.bytes;
-    bytes.replace(0, checkpoint::kPackHeaderBytes, encode_header(front.header));
-    bytes.resize(front.header.file_bytes, '\0');
+    const std::string bytes = testing::made_up_pack(contents);
     const auto pack = PackFile::open(real_env(), folder_.put("m.pack", bytes), "m.pack");
     ASSERT_TRUE(pack) << pack.error().message();
     const auto plan = model::bind_pack(model.spec, *pack, WeightDtype::kAuto);
