@@ -4,8 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <random>
 
+#include "base/random.h"
 #include "frontend/logprobs_json.h"
 #include "sched/serialize.h"
 
@@ -151,9 +151,8 @@ int64_t response_bytes(const ApiRequest& request, int64_t prompt_tokens, int64_t
 }
 
 std::string random_id(std::string_view prefix) {
-  std::random_device device;
   std::string made(prefix);
-  for (int word = 0; word < 4; word++) made += fmt::format("{:08x}", device());
+  for (int word = 0; word < 2; word++) made += fmt::format("{:016x}", random_u64());
   return made;
 }
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <random>
 #include <string>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "frontend/structured.h"
 
 namespace strata::frontend {
@@ -231,10 +231,7 @@ Result<std::vector<std::vector<int32_t>>> read_bad_words(const Json& fields,
   return made;
 }
 
-uint64_t random_seed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32 | device()) & ((uint64_t{1} << 53) - 1);
-}
+uint64_t random_seed() { return random_u64() & ((uint64_t{1} << 53) - 1); }
 
 Result<void> read_filters(const Json& fields, const model::GenerationDefaults& defaults,
                           sampling::SamplingParams& params) {

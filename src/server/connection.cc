@@ -52,9 +52,10 @@ HttpError needs_https() {
   return {400, "https_required", "this port speaks TLS: use https:// in place of http://"};
 }
 
-asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits) {
+// `fresh`: of a new connection, whose first request has mostly come by the time it is accepted.
+asio::awaitable<ReadHead> read_head(Link& link, const HttpLimits& limits, bool fresh) {
   std::string& input = link.input();
-  if (input.empty()) {
+  if (input.empty() && !(fresh && link.receive_now())) {
     input = std::string();  // what an idle connection holds counts ten thousand times
     link.set_idle(true);
     link.arm(limits.idle_timeout);
@@ -232,8 +233,10 @@ class Conversation {
 
   asio::awaitable<void> run() {
     const bool open = co_await open_tls();
+    bool fresh = true;
     while (open && !link_->draining()) {
-      ReadHead read = co_await read_head(*link_, context_.config.limits);
+      ReadHead read = co_await read_head(*link_, context_.config.limits, fresh);
+      fresh = false;
       if (read.error) log_tls(*read.error);
       if (read.error) co_await refuse(Request(), *read.error);
       if (read.next == Next::kClose) break;
@@ -364,19 +367,24 @@ class Conversation {
     }
   }
 
-  // The head was right: without a body to come the connection may go on.
+  // The head was right: where no body is to come the connection may go on.
   asio::awaitable<Next> refuse_request(Request request, const HttpError& error) {
-    const bool body = request.head.chunked || request.head.content_length > 0;
-    if (!body) {
-      link_->input().erase(0, link_->input().find(kHeadEnd) + kHeadEnd.size());
-    }
-    const bool keep = !body && request.head.keep_alive;
-    request.head.keep_alive = keep;
-    co_await refuse(std::move(request), error);
+    if (!drop_request(request.head)) request.head.keep_alive = false;
+    const bool keep = co_await refuse(std::move(request), error);
     co_return keep && !link_->gone() ? Next::kGo : Next::kClose;
   }
 
-  asio::awaitable<void> refuse(Request request, const HttpError& error) {
+  // False where some of it is still to come: a small body is there with its head.
+  bool drop_request(const Head& head) {
+    std::string& input = link_->input();
+    const size_t body = input.find(kHeadEnd) + kHeadEnd.size();
+    if (head.chunked || input.size() - body < head.content_length) return false;
+    input.erase(0, body + head.content_length);
+    return true;
+  }
+
+  // False where the connection ends with it.
+  asio::awaitable<bool> refuse(Request request, const HttpError& error) {
     if (request.id.empty()) {
       request.id = frontend::random_id("req_");
       request.head.keep_alive = false;
@@ -390,6 +398,7 @@ class Conversation {
     Reply reply = error_reply(error, exchange.error_form());
     co_await exchange.reply(std::move(reply));
     log(exchange);
+    co_return exchange.keep_alive();
   }
 
   void log(const Exchange& exchange) const {

@@ -139,17 +139,16 @@ Result<void> HttpServer::Impl::start_threads() {
 asio::awaitable<void> HttpServer::Impl::accept_all() {
   asio::steady_timer pause(accepting);
   for (;;) {
-    auto [failure, socket] =
-        co_await acceptor.async_accept(asio::any_io_executor(asio::make_strand(io)), kResult);
+    asio::generic::stream_protocol::endpoint remote;
+    auto [failure, socket] = co_await acceptor.async_accept(
+        asio::any_io_executor(asio::make_strand(io)), remote, kResult);
     if (!acceptor.is_open()) co_return;
     if (failure) {  // descriptors are gone, most likely: some will come back
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(kResult);
       continue;
     }
-    boost::system::error_code ignored;
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    std::string peer = peer_name(socket);
+    std::string peer = peer_name(remote);
     const asio::any_io_executor strand = socket.get_executor();
     auto link = std::make_shared<Link>(std::move(socket), config.limits.write_timeout);
     if (tls != nullptr) link->use_tls(tls);

@@ -228,6 +228,31 @@ TEST_F(HttpServerTest, NamesRoutesAndMethodsThatItLacks) {
   EXPECT_TRUE(head.ends_with("\r\n\r\n"));
 }
 
+TEST_F(HttpServerTest, GoesOnBehindARefusedRequestThatHasComeWhole) {
+  Client client(port());
+  client.send(post("/nowhere", "{\"a\": 1}") + get("/hello"));
+  const Answer refused = client.read();
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_FALSE(refused.has("Connection: close\r\n"));
+  EXPECT_EQ(client.read().body, "{\"hello\": 1}");
+  // What is still to come of another body is never taken for a request.
+  const std::string rest = get("/hello");
+  const std::string whole = post("/nowhere", "{}" + rest);
+  client.send(whole.substr(0, whole.size() - rest.size()));
+  EXPECT_TRUE(client.read().has("Connection: close\r\n"));
+  client.send(rest);
+  EXPECT_EQ(client.read_all(), "");
+}
+
+TEST_F(HttpServerTest, SendsAllOfItsAnswerToAClientThatStoppedSending) {
+  const std::string large(4 << 20, '7');
+  Client client(port());
+  client.send(post("/echo", large));
+  client.end_sending();
+  EXPECT_EQ(client.read().body, large);
+  EXPECT_EQ(client.read_all(), "");
+}
+
 TEST_F(HttpServerTest, AsksForJsonWhereABodyIsRead) {
   EXPECT_EQ(status("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
                    "Content-Length: 2\r\n\r\n{}"),

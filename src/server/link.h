@@ -49,9 +49,12 @@ class Link : public std::enable_shared_from_this<Link> {
   /// What was received and not yet taken.
   std::string& input() { return input_; }
 
-  /// From now on reads fail with kTimeout after so long.
+  /// From now on reads fail with kTimeout after so long. Costs little where none has to wait.
   void arm(std::chrono::milliseconds limit);
   void disarm();
+  /// Appends to input() what has come already, without waiting. False where that is nothing; an
+  /// end is left for the next read to find.
+  bool receive_now();
   /// Until something can be read, without a buffer: an idle connection costs little.
   asio::awaitable<Received> readable();
   /// Appends to input().
@@ -92,6 +95,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void take_news();
   void wake_waiting();
   void close_socket();
+  void set_timer();
 
   Socket socket_;
   std::optional<TlsStream> tls_;  // uses the socket
@@ -99,9 +103,11 @@ class Link : public std::enable_shared_from_this<Link> {
   std::chrono::milliseconds write_timeout_;
   std::string input_;
   std::shared_ptr<Signal> waiting_;
+  std::optional<std::chrono::steady_clock::time_point> armed_until_;
   // Counts, so that what comes late knows that it does.
-  int64_t armed_ = 0;
+  int64_t timers_ = 0;
   int64_t watches_ = 0;
+  bool timer_set_ = false;
   bool expired_ = false;
   bool watching_ = false;
   bool half_closed_ = false;

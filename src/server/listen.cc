@@ -76,8 +76,11 @@ Result<void> remove_leftover(const std::string& path) {
 
 Result<void> listen_tcp(Acceptor& acceptor, const std::string& host, int port) {
   const auto endpoint = TRY(resolved(acceptor, host, port));
-  return bind_and_listen(acceptor, endpoint, fmt::format("{}:{}", host, port),
-                         "is another server running? give another --port, or 0 for any");
+  TRY(bind_and_listen(acceptor, endpoint, fmt::format("{}:{}", host, port),
+                      "is another server running? give another --port, or 0 for any"));
+  Failure ignored;  // accepted sockets inherit it, where that costs no call for each of them
+  acceptor.set_option(asio::ip::tcp::no_delay(true), ignored);
+  return {};
 }
 
 Result<void> listen_uds(Acceptor& acceptor, const std::string& path) {
@@ -102,11 +105,8 @@ int local_port(const Acceptor& acceptor) {
   return ntohs(address->sin_port);
 }
 
-std::string peer_name(const asio::generic::stream_protocol::socket& socket) {
-  Failure failure;
-  const Endpoint remote = socket.remote_endpoint(failure);
+std::string peer_name(const asio::generic::stream_protocol::endpoint& remote) {
   char text[INET6_ADDRSTRLEN] = {};
-  if (failure) return "unknown";
   if (remote.data()->sa_family == AF_INET) {
     const auto* address = reinterpret_cast<const sockaddr_in*>(remote.data());
     ::inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));

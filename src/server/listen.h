@@ -21,7 +21,7 @@ Result<void> listen_uds(Acceptor& acceptor, const std::string& path);
 /// The port that was taken.
 int local_port(const Acceptor& acceptor);
 /// "127.0.0.1:40312", or "unix".
-std::string peer_name(const boost::asio::generic::stream_protocol::socket& socket);
+std::string peer_name(const boost::asio::generic::stream_protocol::endpoint& remote);
 /// As many descriptors as the system lets this process have; returns how many that is.
 int64_t raise_descriptor_limit();
 
