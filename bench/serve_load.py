@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads that `strata bench serve` does not make, through the real server; each says what it saw and whether it is as it should be.
+"""Loads of the real server that one `strata bench serve` does not make; each says what it saw and whether it is as it should be.
 
   serve_load.py streams  --count 1000                 N streams at once, each equal to the same request alone
   serve_load.py storm    --count 10000 --seconds 600  clients that go in mid-answer; what the KV pool holds afterwards
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 WORDS = ("the", "cat", "saw", "a", "red", "house", "and", "went", "home", "17", "Anna", "wolf", "story")
 
@@ -192,56 +192,54 @@ async def drain(server: Server, args: argparse.Namespace) -> str:
     return "" if fine == args.count and code == 0 else f"{args.count - fine} streams cut off, exit code {code}"
 
 
-async def timed(ask: Callable[[], Awaitable[dict]]) -> tuple[bool, float, float]:
-    """Whether it was answered, after how many seconds it was or was not, and when; other failures are raised."""
-    began = time.monotonic()
-    try:
-        await ask()
-    except Refused:
-        return False, time.monotonic() - began, time.monotonic()
-    return True, time.monotonic() - began, time.monotonic()
+def send(server: Server, args: argparse.Namespace, rows: pathlib.Path, flags: list[str]) -> tuple[dict, float]:
+    """What `strata bench serve` says of these rows, and how many cores it had for itself."""
+    report = rows.with_suffix(".json")
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([args.binary, "bench", "serve", "--url", server.url, "--dataset", str(rows), "--json", str(report), *flags],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return json.loads(report.read_text()), cpu_s / (time.monotonic() - began)
+
+
+def answered_rate(report: dict, began_s: float, ended_s: float) -> float:
+    ends = (start + whole for start, whole in zip(report["start_times"], report["e2els"], strict=True))
+    return sum(began_s < end < ended_s for end in ends) / (ended_s - began_s)
 
 
 async def overload(server: Server, args: argparse.Namespace) -> str:
-    def ask(number: int) -> Awaitable[dict]:
-        return answer(server.address, request(number, args.seed))
+    """Rates are those of answers that end after the first quarter and before the last request is sent."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = pathlib.Path(folder) / "rows.jsonl"
 
-    numbers = iter(range(10**9))
-    ends = time.monotonic() + args.seconds
-    settled = 0.75 * args.seconds  # both rates are those of what comes after the first quarter
-    peak = 0
+        async def load(first: int, count: int, flags: list[str]) -> tuple[dict, float]:
+            rows.write_text("".join(json.dumps(request(number, args.seed)) + "\n" for number in range(first, first + count)))
+            return await asyncio.to_thread(send, server, args, rows, ["--requests", str(count), *flags])
 
-    async def client() -> None:
-        nonlocal peak
-        while time.monotonic() < ends:
-            await ask(next(numbers))
-            peak += ends - settled < time.monotonic() < ends
-    await asyncio.gather(*(client() for _ in range(args.clients)))
-    await server.idle()
-    rate = peak / settled
-    print(f"{args.clients} clients that wait for their answers: {rate:.1f} answers/s", flush=True)
+        first = 0
+        count = 4 * args.clients
+        for _ in range(2):  # the first says how many requests take that long
+            report, cores = await load(first, count, ["--concurrency", str(args.clients)])
+            last = max(report["start_times"])
+            peak = answered_rate(report, last / 4, last)
+            first += count
+            count = int(peak * args.seconds)
+        print(f"{args.clients} clients that wait for their answers: {peak:.1f} answers/s, {report['failed']} failed; "
+              f"the client had {cores:.2f} cores", flush=True)
 
-    began = time.monotonic()
-    tasks = []
-    late = 0.0
-    for sent in range(int(rate * args.factor * args.seconds)):
-        due = began + sent / (rate * args.factor)
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
-        late = max(late, time.monotonic() - due)
-        tasks.append(asyncio.create_task(timed(lambda: ask(next(numbers)))))
-    ends = time.monotonic()
-    window = 0.75 * (ends - began)
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    failed = [result for result in results if isinstance(result, BaseException)]
-    ended = [result for result in results if not isinstance(result, BaseException)]
-    answered = sum(fine and ends - window < at < ends for fine, _, at in ended)
-    refusals = sorted(seconds for fine, seconds, _ in ended if not fine)
-    p99 = refusals[int(0.99 * (len(refusals) - 1))] if refusals else 0.0
-    share = answered / window / rate
-    print(f"{args.factor} times that rate: {len(tasks)} requests in {ends - began:.1f} s (at most {late * 1e3:.0f} ms late), "
-          f"{answered / window:.1f} answers/s, {100 * share:.0f} % of the peak; {len(refusals)} refused, p99 {1e3 * p99:.1f} ms; "
-          f"{len(failed)} failed {failed[:1]}")
-    fine = share >= 0.95 and p99 <= 0.05 and not failed
+        http_began, began = http_cpu_s(server.process), time.monotonic()
+        rate = peak * args.factor
+        report, cores = await load(first, int(rate * args.seconds), ["--rate", str(rate)])
+        http_cores = (http_cpu_s(server.process) - http_began) / (time.monotonic() - began)
+    good = answered_rate(report, args.seconds / 4, args.seconds)
+    late_ms, p99_ms = report["max_send_delay_ms"], report["p99_refusal_ms"]
+    others = report["failed"] - report["refused"]
+    print(f"{args.factor} times that rate, at random times: {report['completed'] + report['failed']} requests, "
+          f"at most {late_ms:.0f} ms late, {good:.1f} answers/s, {100 * good / peak:.0f} % of the peak; "
+          f"{report['refused']} refused, p99 {p99_ms:.1f} ms; {others} failed {report['errors']}; "
+          f"the client had {cores:.2f} cores, the threads of HTTP {http_cores:.2f}")
+    fine = good >= 0.95 * peak and p99_ms <= 50 and not others
     return "" if fine else "less than 95 % of the peak, refusals after more than 50 ms, or failures"
 
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 
@@ -39,6 +40,8 @@ constexpr Measure kMeasures[] = {{"first token (TTFT)", "ttft"},
                                  {"per token (TPOT)", "tpot"},
                                  {"between tokens (ITL)", "itl"},
                                  {"end to end (E2EL)", "e2el"}};
+constexpr Measure kRefusal = {"until a refusal (429, 503)", "refusal"};
+constexpr double kLate = 50;  // milliseconds behind --rate that are worth a line
 constexpr std::string_view kStatistics[] = {"mean", "p50", "p90", "p99", "max"};
 
 // Of times in seconds, in milliseconds.
@@ -101,6 +104,31 @@ void add_errors(Json& report, const LoadRun& run) {
   report["errors"] = Json::object();
   for (const auto& [kind, count] : kinds) report["errors"][kind] = count;
   report["error_details"] = std::move(details);
+}
+
+// A server that has too much to do says so with these: what counts then is how soon.
+void add_refusals(Json& report, const LoadRun& run) {
+  std::vector<double> times;
+  for (const RequestOutcome& outcome : run.outcomes) {
+    const bool refused = outcome.error == "http 429" || outcome.error == "http 503";
+    if (refused) times.push_back(outcome.end_s - outcome.start_s);
+  }
+  report["refused"] = times.size();
+  add_statistics(report, kRefusal.key, std::move(times));
+}
+
+double longest_delay_s(const LoadRun& run) {
+  double most = 0;
+  for (const RequestOutcome& outcome : run.outcomes) most = std::max(most, outcome.delay_s);
+  return most;
+}
+
+bool has_refusals(const Json& report) { return report.value("refused", 0) > 0; }
+
+std::vector<Measure> measures(bool with_refusals) {
+  std::vector<Measure> made(std::begin(kMeasures), std::end(kMeasures));
+  if (with_refusals) made.push_back(kRefusal);
+  return made;
 }
 
 std::string number(const Json& report, const Line& line) {
@@ -187,6 +215,8 @@ Json report_json(const LoadRun& run, const Slo& slo) {
   add_statistics(report, "tpot", columns.tpot);
   add_statistics(report, "itl", columns.itl);
   add_statistics(report, "e2el", columns.e2el);
+  add_refusals(report, run);
+  report["max_send_delay_ms"] = longest_delay_s(run) * 1e3;
   add_errors(report, run);
   report["input_lens"] = columns.prompts;
   report["output_lens"] = columns.answers;
@@ -209,9 +239,14 @@ std::string report_table(const Json& report) {
     text += fmt::format("{:<28}{:>14}  {}\n", fmt::format("  failed: {}", kind), count.dump(),
                         report["error_details"].value(kind, ""));
   }
+  const double delay_ms = report.value("max_send_delay_ms", 0.0);
+  if (delay_ms >= kLate) {
+    text += fmt::format("{:<28}{:>14.0f}  this client had too little of a processor\n",
+                        "sent late by up to, ms", delay_ms);
+  }
   text += fmt::format("\n{:<28}", "milliseconds");
   for (const std::string_view statistic : kStatistics) text += fmt::format("{:>11}", statistic);
-  for (const Measure& measure : kMeasures) {
+  for (const Measure& measure : measures(has_refusals(report))) {
     text += fmt::format("\n{:<28}", measure.label);
     for (const std::string_view statistic : kStatistics) {
       text += fmt::format("{:>11.2f}", report.value(statistic_key(statistic, measure.key), 0.0));
@@ -226,7 +261,9 @@ Result<std::string> comparison_table(const Json& before, const Json& after) {
   if (before.contains(kGoodput.key) && after.contains(kGoodput.key)) {
     text += TRY(compared(before, after, kGoodput));
   }
-  for (const Measure& measure : kMeasures) {
+  const bool counted = before.contains("refused");  // by a program of today
+  for (const Measure& measure :
+       measures(counted && (has_refusals(before) || has_refusals(after)))) {
     for (const std::string_view statistic : kStatistics) {
       const std::string key = statistic_key(statistic, measure.key);
       const std::string label = fmt::format("{} {}, ms", measure.key, statistic);

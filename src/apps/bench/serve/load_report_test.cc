@@ -25,9 +25,9 @@ LoadRun some_run() {
   return {.model = "m<1>",
           .outcomes = {answered(0, 0.1, {0.01, 0.03}, 5),
                        answered(1, 1.5, {0.1}, 2),
-                       {.error = "http 429", .detail = "full"},
-                       {.error = "http 429"},
-                       {.error = "timeout"}},
+                       {.error = "http 429", .detail = "full", .start_s = 1, .end_s = 1.01},
+                       {.error = "http 503", .delay_s = 0.25, .start_s = 1, .end_s = 1.03},
+                       {.error = "timeout", .start_s = 0, .end_s = 60}},
           .duration_s = 2,
           .most_at_once = 2};
 }
@@ -48,7 +48,11 @@ TEST(LoadReportTest, CountsTokensOfUsageAndTimesOfEvents) {
   EXPECT_EQ(report["total_output_tokens"], 7);
   EXPECT_EQ(report["output_throughput"], 3.5);
   EXPECT_EQ(report["request_goodput"], 0.5);  // the second is too late
-  EXPECT_EQ(report["errors"], (Json{{"http 429", 2}, {"timeout", 1}}));
+  EXPECT_EQ(report["errors"], (Json{{"http 429", 1}, {"http 503", 1}, {"timeout", 1}}));
+  EXPECT_EQ(report["refused"], 2);
+  EXPECT_NEAR(report["p50_refusal_ms"].get<double>(), 20, 1e-9);
+  EXPECT_NEAR(report["max_refusal_ms"].get<double>(), 30, 1e-9);
+  EXPECT_EQ(report["max_send_delay_ms"], 250);
   EXPECT_NEAR(report["mean_ttft_ms"].get<double>(), 300, 1e-9);
   EXPECT_NEAR(report["p50_itl_ms"].get<double>(), 30, 1e-9);
   EXPECT_NEAR(report["mean_tpot_ms"].get<double>(), (10 + 100) / 2.0, 1e-9);  // 40 ms of 4 tokens
@@ -60,11 +64,14 @@ TEST(LoadReportTest, CountsTokensOfUsageAndTimesOfEvents) {
   EXPECT_EQ(report["request_throughput"], 1);
   EXPECT_EQ(report["itls"].size(), 2u);
   const std::string table = report_table(report);
-  for (const char* text : {"failed: http 429", "full", "first token (TTFT)", "within the SLO"}) {
+  for (const char* text : {"failed: http 429", "full", "first token (TTFT)", "within the SLO",
+                           "until a refusal", "sent late"}) {
     EXPECT_TRUE(table.contains(text)) << text;
   }
   EXPECT_FALSE(report_json(some_run(), {}).contains("request_goodput"));
-  EXPECT_EQ(report_json({}, {})["p99_itl_ms"], 0);
+  const Json none = report_json({}, {});
+  EXPECT_EQ(none["p99_itl_ms"], 0);
+  for (const char* text : {"refusal", "late"}) EXPECT_FALSE(report_table(none).contains(text));
 }
 
 TEST(LoadReportTest, ComparesTwoRuns) {
@@ -79,6 +86,12 @@ TEST(LoadReportTest, ComparesTwoRuns) {
   EXPECT_TRUE(line("requests/s").ends_with("+100.0 %")) << *table;
   EXPECT_TRUE(line("seconds").ends_with("-50.0 %")) << *table;
   EXPECT_TRUE(table->contains("itl p99, ms"));
+  EXPECT_TRUE(table->contains("refusal p99, ms"));
+  Json old = report_json(some_run(), {});
+  old.erase("refused");  // a file of before they were counted
+  const auto without = comparison_table(old, report_json(faster, {}));
+  ASSERT_TRUE(without) << without.error().message();
+  EXPECT_FALSE(without->contains("refusal"));
   const auto odd = comparison_table(Json::object(), report_json(faster, {}));
   ASSERT_FALSE(odd);
   EXPECT_EQ(odd.error().what, "completed");

@@ -285,6 +285,7 @@ class Load {
     RequestOutcome outcome;
     ApiCall call = call_of(target_, body_of(target_, request, count_));
     Ongoing ongoing(zero_, outcome);
+    if (target_.concurrency == 0) outcome.delay_s = outcome.start_s - request.at_s;
     const server::EventSink sink = [&ongoing](std::string_view data) { ongoing.take_event(data); };
     const ApiAnswer answer = co_await client->call(std::move(call), sink);
     last_ = Clock::now();

@@ -25,6 +25,7 @@ struct LoadTarget {
 struct RequestOutcome {
   std::string error = {};  // empty: it was answered; else a kind: "http 429", "timeout"
   std::string detail = {};
+  double delay_s = 0;  // of its start, behind the plan's; 0 without a rate
   double start_s = 0;
   double first_s = 0;  // first token
   double last_s = 0;
