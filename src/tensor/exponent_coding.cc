@@ -146,7 +146,8 @@ void expand_chunks(const ExpandArgs& args) {
       }
       std::byte* out = args.out + (chunk * 2 * kTileWeights + group * kGroup) * 2;
       for (int64_t i = 0; i < kGroup; i++) {
-        store_u16(out + i * 2, by_place[static_cast<size_t>(coded_place(i))]);
+        store_u16(out + place_in_order(i, args.order) * 2,
+                  by_place[static_cast<size_t>(coded_place(i))]);
       }
     }
   }

@@ -31,6 +31,11 @@ constexpr int64_t coded_header_bytes(int64_t k) {
   return round_up(2 + round_up(k, kChunk) / kChunk * 2, 64);
 }
 
+/// Where in a panel of `chunks` chunks the codes of `chunk` begin.
+constexpr int64_t coded_chunk_offset(int64_t chunks, int64_t chunk) {
+  return coded_header_bytes(chunks * kChunk) + chunk * kCodedChunkBytes;
+}
+
 /// Bytes of a coded panel of depth `k` with room for so many escapes; a multiple of 64. Vectors of
 /// 64 bytes may be read from any escape on.
 constexpr int64_t coded_panel_bytes(int64_t k, int64_t escapes) {
@@ -61,14 +66,26 @@ ExponentCode choose_code(const std::byte* panel, int64_t k);
 [[nodiscard]] bool encode_panel(const std::byte* panel, int64_t k, int64_t panel_bytes,
                                 std::byte* out);
 
-/// Consecutive chunks of a coded panel, expanded into packed ones.
+/// In which order expanded weights lie, in groups of 64: four k of the 16 outputs n of a tile.
+enum class WeightOrder : uint8_t {
+  kPacked,  // packed.h's: [n][k, k + 1], [n][k + 2, k + 3]
+  kChains,  // pairs of links of one chain, the later first: [n][k + 2, k], [n][k + 3, k + 1]
+};
+
+/// Where weight `i` of a group, counted as packed, stands in `order`.
+constexpr int64_t place_in_order(int64_t i, WeightOrder order) {
+  return order == WeightOrder::kPacked ? i : i % 2 * 32 + i % 32 / 2 * 2 + 1 - i / 32;
+}
+
+/// Consecutive chunks of a coded panel, expanded.
 struct ExpandArgs {
   const std::byte* panel;
   int64_t panel_bytes;
   int64_t panel_chunks;
   int64_t first;   // chunk
   int64_t chunks;  // how many
-  std::byte* out;  // [chunks][2 tiles] of packed bf16, 64-byte aligned
+  std::byte* out;  // [chunks][2 tiles] of bf16, 64-byte aligned
+  WeightOrder order = WeightOrder::kPacked;
 };
 
 /// Reads inside of the panel whatever its bytes are.

@@ -48,6 +48,8 @@ std::vector<Variant> variants() {
   if (cpu.amx_bf16) found.push_back({"amx", kLinearAmx});
   if (cpu.avx2) found.push_back({"expanded_avx2", kLinearAvx2, expand_chunks_avx2});
   if (cpu.avx512_vbmi2) found.push_back({"expanded_vbmi2", kLinearAvx512, expand_chunks_vbmi2});
+  if (cpu.avx2) found.push_back({"chains_avx2", kEmulatedDot, expand_chunks_avx2});
+  if (cpu.avx512_vbmi2) found.push_back({"chains_vbmi2", kEmulatedDot, expand_chunks_vbmi2});
 #endif
   return found;
 }

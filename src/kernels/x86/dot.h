@@ -16,9 +16,9 @@
 namespace strata::kernels {
 namespace {
 
-/// Vocabulary of a backend D: Vec, Pairs (16 lanes of two bf16), broadcast (one pair), chains (two
-/// vectors of neighbouring pairs, k and k + 1 of `first`, k + 2 and k + 3 of `second`, to pairs
-/// with the smaller k above: `even` of k and k + 2, `odd` of k + 1 and k + 3), dot.
+/// Vocabulary of a backend D: Vec, Pairs (16 lanes of two bf16), broadcast (one pair), load, chains
+/// (two vectors of neighbouring pairs, k and k + 1 of `first`, k + 2 and k + 3 of `second`, to
+/// pairs with the smaller k above: `even` of k and k + 2, `odd` of k + 1 and k + 3), dot.
 template <class V>
 struct EmulatedDot {
   using Vec = V;
@@ -40,12 +40,12 @@ struct EmulatedDot {
         V::fma(V::as_float(V::and_int(x, upper())), V::as_float(V::and_int(w, upper())), sum);
     return V::fma(V::as_float(V::template shl<16>(x)), V::as_float(V::template shl<16>(w)), high);
   }
-
- private:
-  STRATA_KERNEL_INLINE static Pairs upper() { return V::set_int(static_cast<int>(0xffff0000u)); }
   STRATA_KERNEL_INLINE static Pairs load(const std::byte* from) {
     return V::as_int(V::load(reinterpret_cast<const float*>(from)));
   }
+
+ private:
+  STRATA_KERNEL_INLINE static Pairs upper() { return V::set_int(static_cast<int>(0xffff0000u)); }
 };
 
 /// Operands of a chunk, 32 values that are bf16 held as f32, become its 16 pairs in place: for each
@@ -70,6 +70,7 @@ struct Avx512Dot {
     __builtin_memcpy(&both, pair, sizeof both);
     return _mm512_set1_epi32(both);
   }
+  STRATA_KERNEL_INLINE static Pairs load(const std::byte* from) { return _mm512_loadu_si512(from); }
   STRATA_KERNEL_INLINE static void chains(const std::byte* first, const std::byte* second,
                                           Pairs& even, Pairs& odd) {
     constexpr __mmask32 kLower = 0x55555555;

@@ -6,7 +6,8 @@
 // the odd chain of docs/design/numerics.md. Fed with (k, k + 2) it advances one chain by two links:
 // the upper elements hold k = 4 q (or 4 q + 1), the lower ones k = 4 q + 2 (or 4 q + 3). Operands
 // are put in that order once a pass; weights, which lie as neighbours, are put so in registers, two
-// shifts and two blends for each two vectors, beside the up to 12 products that use each.
+// shifts and two blends for each two vectors, beside the up to 12 products that use each. Coded
+// weights are expanded in that order.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +25,12 @@ constexpr int64_t kPairTileBytes = 1024;  // of weights: a chunk of 16 outputs
 
 /// One chunk of R rows x T tiles: sums[r][t] += e + o. `x` holds for each quad of k the pair of the
 /// even chain, then that of the odd one.
-template <class D, int R, int T, bool kAhead>
+template <class D, int R, int T, Weights kWeights>
 STRATA_KERNEL_INLINE void dot_chunk(const std::byte* w, const uint16_t* x, float* sums,
                                     int64_t ahead) {
   using V = typename D::Vec;
   // With prefetches in the loop it stays a loop, as in linear_fma_inl.h.
+  constexpr bool kAhead = kWeights == Weights::kStreamed;
   constexpr int kTogether = kAhead ? 2 : kQuads;
   typename V::F e[R][T], o[R][T];
 #pragma GCC unroll 8
@@ -44,7 +46,12 @@ STRATA_KERNEL_INLINE void dot_chunk(const std::byte* w, const uint16_t* x, float
 #pragma GCC unroll 2
       for (int t = 0; t < T; t++) {
         const std::byte* rows = w + t * kPairTileBytes + q * 128;
-        D::chains(rows, rows + 64, we[t], wo[t]);
+        if constexpr (kWeights == Weights::kChains) {
+          we[t] = D::load(rows);
+          wo[t] = D::load(rows + 64);
+        } else {
+          D::chains(rows, rows + 64, we[t], wo[t]);
+        }
       }
       if constexpr (kAhead) {
 #pragma GCC unroll 4
@@ -79,14 +86,15 @@ struct DotChunks : B {
   using X = uint16_t;
   static constexpr int64_t kPanelBytes = 2 * kPairTileBytes;
 
-  template <int R, bool kAhead>
-  STRATA_KERNEL_INLINE static void chunk(const std::byte* w, const uint16_t* x, float* sums,
-                                         int64_t ahead) {
+  static constexpr Weights kExpanded = Weights::kChains;
+
+  template <int R, Weights kWeights>
+  STRATA_KERNEL_INLINE static void chunk(const std::byte* w, const uint16_t* x, float* sums) {
     if constexpr (R > B::kOneTileRows) {
-      dot_chunk<D, R, 2, kAhead>(w, x, sums, ahead);
+      dot_chunk<D, R, 2, kWeights>(w, x, sums, B::kAheadBytes);
     } else {
-      dot_chunk<D, R, 1, kAhead>(w, x, sums, ahead);
-      dot_chunk<D, R, 1, kAhead>(w + kPairTileBytes, x, sums + kWide, ahead);
+      dot_chunk<D, R, 1, kWeights>(w, x, sums, B::kAheadBytes);
+      dot_chunk<D, R, 1, kWeights>(w + kPairTileBytes, x, sums + kWide, B::kAheadBytes);
     }
   }
 };

@@ -120,9 +120,12 @@ struct FmaChunks : B {
   using X = float;
   static constexpr int64_t kPanelBytes = 2 * W::kTileBytes;  // of a chunk
 
-  template <int R, bool kAhead>
-  STRATA_KERNEL_INLINE static void chunk(const std::byte* w, const float* x, float* sums,
-                                         int64_t ahead) {
+  static constexpr Weights kExpanded = Weights::kInL1;
+
+  template <int R, Weights kWeights>
+  STRATA_KERNEL_INLINE static void chunk(const std::byte* w, const float* x, float* sums) {
+    constexpr bool kAhead = kWeights == Weights::kStreamed;
+    constexpr int64_t ahead = B::kAheadBytes;
     if constexpr (R <= B::kBothTilesRows && R > B::kOneTileRows) {
       chunk_both<V, W, R, 2, kAhead>(w, x, sums, ahead);
     } else if constexpr (R <= B::kBothChainsRows) {

@@ -6,9 +6,10 @@
 // bytes of w, read in address order.
 //
 // C offers Vec (simd/vec16.h), X (element of a packed operand), kPanelBytes (weights of a chunk of
-// a panel), the numbers of a blocking (linear_blocking.h) and
-//   chunk<R, kAhead>(w, x, sums, ahead): sums[R][32] += one chunk of R rows; with kAhead it
-//   prefetches the weights that lie `ahead` bytes further on.
+// a panel), kExpanded (the Weights that coded ones become), the numbers of a blocking
+// (linear_blocking.h) and
+//   chunk<R, kWeights>(w, x, sums): sums[R][32] += one chunk of R rows; streamed weights it
+//   prefetches.
 #pragma once
 
 #include <cstddef>
@@ -24,47 +25,52 @@ namespace {
 constexpr int64_t kDeep = 32;       // of K in a chunk
 constexpr int64_t kLineBytes = 64;  // of a cache
 
-/// What a group of rows brings into the caches while it computes.
+/// Weights as a group of rows meets them.
+enum class Weights {
+  kStreamed,  // packed, from memory: each chunk brings in all of the one C::kAheadBytes further on
+  kInL1,      // packed
+  kChains,    // expanded in tensor::WeightOrder::kChains
+};
+
+/// What a group of rows brings into the caches besides, while it computes.
 struct Ahead {
-  int64_t bytes = 0;  // how much further on it lies
+  const std::byte* from = nullptr;
   int64_t lines = 0;  // of the cache with each chunk, one after the other
 };
 
-/// `chunks` chunks of R rows x a panel. With kAll each chunk brings in all of the one that lies
-/// ahead, else a few lines.
-template <class C, int R, bool kAll>
+/// `chunks` chunks of R rows x a panel.
+template <class C, int R, Weights kWeights>
 [[gnu::noinline]] void group_times_panel(const std::byte* w, const typename C::X* x, float* sums,
                                          int64_t chunks, Ahead ahead) {
-  const std::byte* next = w + ahead.bytes;
   for (int64_t chunk = 0; chunk < chunks; chunk++) {
-    if constexpr (!kAll) {
-      for (int64_t i = 0; i < ahead.lines; i++) __builtin_prefetch(next + i * kLineBytes);
-      next += ahead.lines * kLineBytes;
+    if constexpr (kWeights != Weights::kStreamed) {
+      for (int64_t i = 0; i < ahead.lines; i++) __builtin_prefetch(ahead.from + i * kLineBytes);
+      ahead.from += ahead.lines * kLineBytes;
     }
-    C::template chunk<R, kAll>(w, x, sums, ahead.bytes);
+    C::template chunk<R, kWeights>(w, x, sums);
     w += C::kPanelBytes;
     x += R * kDeep;
   }
 }
 
-template <class C, bool kAll>
+template <class C, Weights kWeights>
 STRATA_KERNEL_INLINE void any_group_times_panel(int64_t rows, const std::byte* w,
                                                 const typename C::X* x, float* sums, int64_t chunks,
                                                 Ahead ahead) {
   static_assert(C::kGroupRows == 6);
   switch (rows) {
     case 1:
-      return group_times_panel<C, 1, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 1, kWeights>(w, x, sums, chunks, ahead);
     case 2:
-      return group_times_panel<C, 2, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 2, kWeights>(w, x, sums, chunks, ahead);
     case 3:
-      return group_times_panel<C, 3, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 3, kWeights>(w, x, sums, chunks, ahead);
     case 4:
-      return group_times_panel<C, 4, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 4, kWeights>(w, x, sums, chunks, ahead);
     case 5:
-      return group_times_panel<C, 5, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 5, kWeights>(w, x, sums, chunks, ahead);
     default:
-      return group_times_panel<C, 6, kAll>(w, x, sums, chunks, ahead);
+      return group_times_panel<C, 6, kWeights>(w, x, sums, chunks, ahead);
   }
 }
 
@@ -85,33 +91,45 @@ STRATA_KERNEL_INLINE void panel_sums(const LinearItem& item, const RowGroups& gr
       const auto* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
       float* group_sums = sums + row * 2 * kWide;
       if (groups.groups == 1) {
-        any_group_times_panel<C, true>(rows, from, group_x, group_sums, chunks, {C::kAheadBytes});
+        any_group_times_panel<C, Weights::kStreamed>(rows, from, group_x, group_sums, chunks, {});
       } else {
         const int64_t lines = (kLines + groups.groups - 1) / groups.groups;
-        const int64_t before = g * chunks * lines * kLineBytes;
-        any_group_times_panel<C, false>(rows, from, group_x, group_sums, chunks,
-                                        {chunks * C::kPanelBytes + before, lines});
+        const std::byte* ahead = from + chunks * (C::kPanelBytes + g * lines * kLineBytes);
+        any_group_times_panel<C, Weights::kInL1>(rows, from, group_x, group_sums, chunks,
+                                                 {ahead, lines});
       }
     }
   }
 }
 
-constexpr int64_t kExpandedChunks = 2;
+// Of a coded panel in one go where there is one group of rows: few, so that memory is not left to
+// wait for long.
+constexpr int64_t kFewChunks = 2;
 
-/// The same for a coded panel: each stretch is expanded into L1 before its groups of rows.
+/// The same for a coded panel: each stretch is expanded into L1 before its groups of rows, in the
+/// order that C multiplies.
 template <class C>
 [[gnu::noinline]] void coded_panel_sums(const LinearItem& item, const RowGroups& groups,
                                         const std::byte* w, float* sums) {
-  alignas(64) std::byte stretch[kExpandedChunks * C::kPanelBytes];
+  constexpr int64_t kLines = tensor::kCodedChunkBytes / kLineBytes;
+  constexpr auto kOrder = C::kExpanded == Weights::kChains ? tensor::WeightOrder::kChains
+                                                           : tensor::WeightOrder::kPacked;
+  alignas(64) std::byte expanded[C::kStretchChunks * C::kPanelBytes];
+  const int64_t stretch = groups.groups == 1 ? kFewChunks : C::kStretchChunks;
+  const int64_t lines = groups.groups == 1 ? 0 : (kLines + groups.groups - 1) / groups.groups;
   const auto* x = static_cast<const typename C::X*>(item.x);
-  for (int64_t chunk = 0; chunk < item.chunks; chunk += kExpandedChunks) {
-    const int64_t chunks =
-        item.chunks - chunk < kExpandedChunks ? item.chunks - chunk : kExpandedChunks;
-    item.expand({w, item.panel_bytes, item.chunks, chunk, chunks, stretch});
+  for (int64_t chunk = 0; chunk < item.chunks; chunk += stretch) {
+    const int64_t chunks = item.chunks - chunk < stretch ? item.chunks - chunk : stretch;
+    item.expand({w, item.panel_bytes, item.chunks, chunk, chunks, expanded, kOrder});
+    const std::byte* next = chunk + chunks < item.chunks
+                                ? w + tensor::coded_chunk_offset(item.chunks, chunk + chunks)
+                                : w + item.panel_bytes;
     for (int64_t g = 0; g < groups.groups; g++) {
       const int64_t row = groups.begin(g), rows = groups.count(g);
       const auto* group_x = x + (row * item.chunks + chunk * rows) * kDeep;
-      any_group_times_panel<C, false>(rows, stretch, group_x, sums + row * 2 * kWide, chunks, {});
+      any_group_times_panel<C, C::kExpanded>(rows, expanded, group_x, sums + row * 2 * kWide,
+                                             chunks, {next, lines});
+      next += chunks * lines * kLineBytes;
     }
   }
 }
