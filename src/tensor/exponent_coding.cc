@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace strata::tensor {
@@ -12,7 +13,7 @@ constexpr int64_t kTileWeights = kChunk * kTileCols;
 constexpr int64_t kGroup = 64;
 constexpr int64_t kPlanes = 3;
 constexpr int64_t kGroupBytes = kGroup + kPlanes * 8;
-constexpr uint32_t kEscape = kCodes;
+constexpr uint64_t kEscape = kCodes;
 
 uint16_t load_u16(const std::byte* from) {
   uint16_t value = 0;
@@ -33,45 +34,76 @@ void store_u16(std::byte* to, int64_t value) {
 
 int exponent_of(uint16_t bits) { return bits >> 7 & 255; }
 
+// Four weights at a time, each in 16 bits of a word; what is computed of one never reaches the
+// next.
+constexpr uint64_t kLanes = 0x0001000100010001;
+
+// Eight bytes, the first in the lowest: the lower ones of the lanes of two words.
+uint64_t low_bytes(uint64_t first, uint64_t second) {
+  const auto four = [](uint64_t lanes) {
+    const uint64_t pairs = (lanes | lanes >> 8) & 0x0000ffff0000ffff;
+    return (pairs | pairs >> 16) & 0xffffffff;
+  };
+  return four(first) | four(second) << 32;
+}
+
+// The least bit of each byte. The products fall on distinct bits, the highest byte's are wanted.
+uint64_t low_bits(uint64_t bytes) {
+  return (bytes & 0x0101010101010101) * 0x0102040810204080 >> 56;
+}
+
+uint64_t signs_and_mantissas(uint64_t four) {
+  return (four & 0x7f * kLanes) | (four >> 8 & 0x80 * kLanes);
+}
+
 class Encoder {
  public:
-  Encoder(int highest, std::byte* escapes) : highest_(highest), escapes_(escapes) {}
+  Encoder(int highest, std::byte* escapes)
+      : above_((static_cast<uint64_t>(highest) + 0x100) * kLanes), escapes_(escapes) {}
 
   int64_t escapes() const { return count_; }
 
   void tile(const std::byte* weights, std::byte* out) {
     for (int64_t group = 0; group < kTileWeights / kGroup; group++) {
-      std::byte* bytes = out + group * kGroupBytes;
-      one_group(weights + group * kGroup * 2, bytes, bytes + kGroup);
+      one_group(weights + group * kGroup * 2, out + group * kGroupBytes);
     }
   }
 
  private:
-  void one_group(const std::byte* weights, std::byte* bytes, std::byte* planes) {
-    std::array<uint16_t, kGroup> by_place;
-    for (int64_t i = 0; i < kGroup; i++) {
-      by_place[static_cast<size_t>(coded_place(i))] = load_u16(weights + i * 2);
-    }
-    std::array<uint64_t, kPlanes> bits = {};
-    for (size_t place = 0; place < kGroup; place++) {
-      const uint16_t weight = by_place[place];
-      bytes[place] = static_cast<std::byte>((weight >> 8 & 0x80) | (weight & 0x7f));
-      const uint32_t code = code_of(exponent_of(weight));
+  void one_group(const std::byte* weights, std::byte* bytes) {
+    std::array<uint64_t, kPlanes> planes = {};
+    // Eight weights whose bytes follow each other lie in a row.
+    for (int64_t place = 0; place < kGroup; place += 8) {
+      const std::byte* eight = weights + weight_of(place) * 2;
+      const uint64_t first = load_u64(eight), second = load_u64(eight + 8);
+      const uint64_t upper = low_bytes(signs_and_mantissas(first), signs_and_mantissas(second));
+      std::memcpy(bytes + place, &upper, sizeof upper);
+      const uint64_t codes = low_bytes(codes_of(first), codes_of(second));
       for (size_t plane = 0; plane < kPlanes; plane++) {
-        bits[plane] |= uint64_t{code >> plane & 1} << place;
+        planes[plane] |= low_bits(codes >> plane) << place;
       }
     }
-    std::memcpy(planes, bits.data(), sizeof bits);
+    std::memcpy(bytes + kGroup, planes.data(), sizeof planes);
+    for (uint64_t left = planes[0] & planes[1] & planes[2]; left != 0; left &= left - 1) {
+      const uint16_t weight = load_u16(weights + weight_of(std::countr_zero(left)) * 2);
+      escapes_[count_++] = static_cast<std::byte>(exponent_of(weight));
+    }
   }
 
-  uint32_t code_of(int exponent) {
-    const int below = highest_ - exponent;
-    if (below >= 0 && below < kCodes) return static_cast<uint32_t>(below);
-    escapes_[count_++] = static_cast<std::byte>(exponent);
-    return kEscape;
+  // How far each exponent lies below the highest, or the escape.
+  uint64_t codes_of(uint64_t four) const {
+    // 256 and more where it lies above.
+    const uint64_t below = (above_ - (four >> 7 & 0xff * kLanes)) ^ 0x100 * kLanes;
+    const uint64_t escaped = (below + (0x8000 - kCodes) * kLanes) >> 15 & kLanes;
+    return (below & kEscape * kLanes) | escaped * kEscape;
   }
 
-  int highest_;
+  // Turns coded_place around.
+  static int64_t weight_of(int64_t place) {
+    return place / 8 % 2 * 32 + place / 16 * 8 + place % 8;
+  }
+
+  uint64_t above_;  // 256 + the highest exponent, four times
   std::byte* escapes_;
   int64_t count_ = 0;
 };

@@ -77,6 +77,27 @@ TEST(ExponentCoding, NormalWeightsTakeThreeTenthsLess) {
   }
 }
 
+// Packs of the same model are the same bytes, whichever version wrote them.
+TEST(ExponentCoding, WritesTheBytesThatItAlwaysWrote) {
+  constexpr int64_t kDepth = 160;
+  uint64_t hash = 14695981039346656037U, state = 1;  // FNV-1a
+  for (uint32_t spread = 1; spread <= 256; spread *= 4) {
+    Panel panel(kDepth);
+    for (int64_t i = 0; i < panel.weights(); i++) {
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      const auto bits = static_cast<uint32_t>(state >> 40);
+      panel.set(i, (bits & 0x807f) | ((bits >> 16) % spread + 256 - spread) << 7);
+    }
+    const int64_t bytes = coded_panel_bytes(kDepth, choose_code(panel.data(), kDepth).escapes);
+    std::vector<std::byte> coded(static_cast<size_t>(bytes));
+    ASSERT_TRUE(encode_panel(panel.data(), kDepth, bytes, coded.data()));
+    for (const std::byte byte : coded) {
+      hash = (hash ^ static_cast<uint64_t>(byte)) * 1099511628211U;
+    }
+  }
+  EXPECT_EQ(hash, 17964749666295957227U);
+}
+
 TEST(ExponentCoding, ChoosesTheFewestEscapes) {
   Panel panel(32);
   // Exponents 100 to 106 a hundred times each, 90 fifty times, the rest 107.
