@@ -34,16 +34,19 @@ constexpr ConfigField kFields[] = {
     engine::threads_field("threads that re-lay; auto is one per core that the process may use"),
 };
 
-void print_report(const ByteProgress& progress, const convert::ConvertReport& report,
-                  const std::string& out) {
+// The rate is that of writing: looking at the weights comes before it, and has its own time.
+void print_report(double looked_s, const ByteProgress& writing,
+                  const convert::ConvertReport& report, const std::string& out) {
   const std::string kept = report.kept_bytes == 0 ? ""
                                                   : fmt::format(", {} of them from an earlier run",
                                                                 format_bytes(report.kept_bytes));
+  const std::string looked =
+      looked_s == 0 ? "" : fmt::format("{:.1f} s to look at them, ", looked_s);
   const double share =
       static_cast<double>(report.file_bytes) / static_cast<double>(report.plain_bytes);
-  log_info("{}: {} in {} units{}, {:.1f} % of the weights; {:.1f} s, {:.2f} GB/s", out,
-           format_bytes(report.file_bytes), report.units, kept, share * 100, progress.seconds(),
-           progress.rate_of(report.plain_bytes - report.kept_bytes) * 1e-9);
+  log_info("{}: {} in {} units{}, {:.1f} % of the weights; {}{:.1f} s to write, {:.2f} GB/s", out,
+           format_bytes(report.file_bytes), report.units, kept, share * 100, looked,
+           writing.seconds(), writing.rate_of(report.file_bytes - report.kept_bytes) * 1e-9);
 }
 
 Result<void> check_model(const engine::OpenedModel& opened) {
@@ -80,13 +83,14 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
   const auto table = TRY(kernels::make_cpu_kernel_table(kernels::available_isas().back()));
   // Looking at the weights comes first, as long as reading them takes.
   ByteProgress looking(env);
-  std::optional<ByteProgress> writing;
-  const auto wrote = [&](int64_t done, int64_t kept, int64_t total) {
-    if (!writing) {
-      looking.finish();
-      writing.emplace(env);
-    }
-    writing->show(done, kept, total);
+  std::optional<ByteProgress> writing(std::in_place, env);
+  double looked_s = 0;
+  const auto look = [&](int64_t done, int64_t total) {
+    looking.show(done, 0, total);
+    if (done < total) return;
+    looking.finish();
+    looked_s = looking.seconds();
+    writing.emplace(env);
   };
   const convert::ConvertOptions options{
       .out = args.out,
@@ -94,8 +98,9 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
       .compress = args.compress,
       .threads = args.threads != 0 ? args.threads : machine.cores,
       .pack = table.pack,
-      .progress = wrote,
-      .coding_progress = [&](int64_t done, int64_t total) { looking.show(done, 0, total); }};
+      .progress = [&](int64_t done, int64_t kept,
+                      int64_t total) { writing->show(done, kept, total); },
+      .coding_progress = look};
   const auto report = TRY(convert::convert_model(
       env, {documents, *opened->files().checkpoint, opened->plan()}, options));
   if (report.already_there) {
@@ -103,7 +108,7 @@ Result<void> run_convert(Env& env, const ConvertArgs& args) {
     return {};
   }
   writing->finish();
-  print_report(looking, report, args.out);
+  print_report(looked_s, *writing, report, args.out);
   return {};
 }
 
