@@ -25,7 +25,7 @@ struct Inspection {
   model::KvLayout kv;
   kernels::KernelTable table;
 
-  const model::WeightPlan& plan() const { return opened.plan(); }
+  const model::WeightPlan& plan() const { return opened.expanded_plan(); }
   bool has_tokenizer() const { return opened.documents().tokenizer.has_value(); }
   size_t chat_templates() const { return opened.documents().chat_templates.size(); }
   const checkpoint::PackFile* pack() const { return opened.files().pack; }

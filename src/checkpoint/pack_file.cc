@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/checksum.h"
 
 namespace strata::checkpoint {
@@ -96,39 +97,47 @@ Status PackFile::damaged(size_t unit) const {
           "convert the model again, or get a whole copy of the file"};
 }
 
-Result<void> PackFile::read_unit(size_t unit, std::span<std::byte> out,
-                                 const std::function<void(int64_t)>& on_read) const {
+Result<void> PackFile::walk_unit(size_t unit, const PlaceBytes& place,
+                                 const TakeBytes& take) const {
   const PackUnit& what = units()[unit];
   Checksum sum;
-  for (uint64_t at = 0; at < what.padded_bytes; at += kWindowBytes) {
-    const auto piece = out.subspan(at, std::min(kWindowBytes, what.padded_bytes - at));
+  for (uint64_t at = 0; at < what.padded_bytes;) {
+    const std::span<std::byte> piece = place(at);
+    CHECK(!piece.empty() && piece.size() <= what.padded_bytes - at, "a piece outside of its unit");
     auto read = file_->read_at(what.offset + at, piece);
     if (!read) {
       return std::unexpected(std::move(read).error().with_context(name_ + ": " + what.name));
     }
     sum.add(piece);
-    if (on_read) on_read(static_cast<int64_t>(piece.size()));
+    take(at, piece);
+    at += piece.size();
   }
   if (sum.value() != what.checksum) return std::unexpected(damaged(unit));
   return {};
+}
+
+Result<void> PackFile::read_unit(size_t unit, std::span<std::byte> out,
+                                 const std::function<void(int64_t)>& on_read) const {
+  const uint64_t bytes = units()[unit].padded_bytes;
+  return walk_unit(
+      unit, [&](uint64_t at) { return out.subspan(at, std::min(kWindowBytes, bytes - at)); },
+      [&](uint64_t, std::span<std::byte> piece) {
+        if (on_read) on_read(static_cast<int64_t>(piece.size()));
+      });
 }
 
 // What was read leaves the page cache at once: it would be charged to this process.
 Result<void> PackFile::check_unit(size_t unit) const {
   const PackUnit& what = units()[unit];
   std::vector<std::byte> window(kWindowBytes);
-  Checksum sum;
-  for (uint64_t at = 0; at < what.padded_bytes; at += kWindowBytes) {
-    const auto piece = std::span(window).first(std::min(kWindowBytes, what.padded_bytes - at));
-    auto read = file_->read_at(what.offset + at, piece);
-    if (!read) {
-      return std::unexpected(std::move(read).error().with_context(name_ + ": " + what.name));
-    }
-    file_->drop_cached(what.offset + at, piece.size());
-    sum.add(piece);
-  }
-  if (sum.value() != what.checksum) return std::unexpected(damaged(unit));
-  return {};
+  return walk_unit(
+      unit,
+      [&](uint64_t at) {
+        return std::span(window).first(std::min(kWindowBytes, what.padded_bytes - at));
+      },
+      [&](uint64_t at, std::span<std::byte> piece) {
+        file_->drop_cached(what.offset + at, piece.size());
+      });
 }
 
 }  // namespace strata::checkpoint

@@ -46,6 +46,14 @@ class PackFile {
   /// Reads a unit once through a small window and compares its checksum, as read_unit().
   Result<void> check_unit(size_t unit) const;
 
+  /// Where the bytes of a unit from `at` on go: as many as are read next, at least one, none beyond
+  /// the unit's padded bytes.
+  using PlaceBytes = std::function<std::span<std::byte>(uint64_t at)>;
+  /// They are there.
+  using TakeBytes = std::function<void(uint64_t at, std::span<std::byte> bytes)>;
+  /// Reads a unit from its first byte to its last, piece by piece, and compares its checksum.
+  Result<void> walk_unit(size_t unit, const PlaceBytes& place, const TakeBytes& take) const;
+
   /// The failure where bytes of a unit do not have its checksum.
   Status damaged(size_t unit) const;
 

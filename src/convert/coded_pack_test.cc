@@ -41,9 +41,8 @@ model::testing::TestTensors tensors_of(const model::ModelSpec& spec, DType file)
 }
 
 struct Model : testing::TestModel {
-  explicit Model(DType file = DType::kBF16)
-      : TestModel(std::string(kConfig), tensors_of(model::parse_config(kConfig)->spec, file),
-                  WeightDtype::kAuto) {}
+  explicit Model(DType file = DType::kBF16, const std::string& text = std::string(kConfig))
+      : TestModel(text, tensors_of(model::parse_config(text)->spec, file), WeightDtype::kAuto) {}
 };
 
 class CodedPackTest : public ::testing::Test {
@@ -101,6 +100,54 @@ TEST_F(CodedPackTest, ExpandsIntoTheBitsOfTheFolder) {
     same(a.up, b.up, true);
     same(a.down, b.down, true);
     EXPECT_EQ(std::memcmp(a.mlp_norm, b.mlp_norm, 64 * sizeof(float)), 0);
+  }
+}
+
+// Loaded so, a pack's weights are byte for byte those of the folder, gaps included.
+TEST_F(CodedPackTest, IsExpandedWhenItIsLoaded) {
+  std::string config(kConfig);  // with matrices of more panels than are expanded at a time
+  config.replace(config.find("96"), 2, "3200");
+  const Model model(DType::kBF16, config);
+  ASSERT_TRUE(convert(model));
+  const auto pack = PackFile::open(real_env(), out(), "m.pack");
+  ASSERT_TRUE(pack);
+  const auto plan = model::bind_pack(model.spec, *pack, WeightDtype::kAuto);
+  ASSERT_TRUE(plan);
+  const model::WeightPlan packed = model::expanded_plan(*plan);
+  EXPECT_FALSE(model::is_coded(packed));
+  EXPECT_EQ(packed.memory_bytes, model.plan.memory_bytes);
+  EXPECT_EQ(packed.read_bytes, plan->read_bytes);
+  device::CpuDevice device;
+  const auto wanted = model::load_weights(device, model.spec, model.checkpoint, model.plan);
+  int64_t read = 0;
+  const auto found =
+      model::load_weights(device, model.spec, *pack, packed,
+                          {.threads = 1, .progress = [&](int64_t done, int64_t) { read = done; }});
+  ASSERT_TRUE(wanted && found) << found.error().message();
+  EXPECT_EQ(std::memcmp(found->memory.data(), wanted->memory.data(),
+                        static_cast<size_t>(packed.memory_bytes)),
+            0);
+  EXPECT_FALSE(found->layers[0].up.coded());
+  EXPECT_EQ(read, plan->cut.bytes);
+}
+
+TEST_F(CodedPackTest, DamageIsFoundWhileItIsExpanded) {
+  const Model model;
+  ASSERT_TRUE(convert(model));
+  std::string bytes = read(out());
+  for (const size_t from_end : {size_t{1}, bytes.size() / 3, bytes.size() / 2}) {
+    std::string damaged = bytes;
+    damaged[bytes.size() - from_end] ^= 0x7f;
+    const auto pack =
+        PackFile::open(real_env(), folder_.put("damaged.pack", damaged), "damaged.pack");
+    ASSERT_TRUE(pack);
+    const auto plan = model::bind_pack(model.spec, *pack, WeightDtype::kAuto);
+    ASSERT_TRUE(plan);
+    device::CpuDevice device;
+    const auto found = model::load_weights(device, model.spec, *pack, model::expanded_plan(*plan));
+    ASSERT_FALSE(found) << from_end;
+    EXPECT_NE(found.error().message().find("its checksum is wrong"), std::string::npos)
+        << found.error().message();
   }
 }
 

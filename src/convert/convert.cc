@@ -71,8 +71,10 @@ Result<void> check_room(Env& env, const std::string& out, uint64_t file_bytes) {
 Result<model::WeightPlan> plan_of_pack(device::Device& device, ComputePool& pool,
                                        const ConvertSource& source, const ConvertOptions& options) {
   if (!options.compress) return source.plan;
-  const CodingOptions coding{.load = {.threads = options.threads, .pack = options.pack},
-                             .progress = options.coding_progress};
+  CodingOptions coding;
+  coding.load.threads = options.threads;
+  coding.load.pack = options.pack;
+  coding.progress = options.coding_progress;
   return choose_coding(device, source.checkpoint, source.plan, pool, coding);
 }
 

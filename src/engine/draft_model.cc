@@ -22,9 +22,9 @@ Result<std::unique_ptr<DraftModel>> DraftModel::create(const OpenedModel& opened
                                                        const DraftSetup& setup) {
   const ResolvedConfig& config = setup.config;
   std::unique_ptr<DraftModel> made(new DraftModel(setup));
-  model::Weights weights =
-      TRY(model::load_weights(setup.device, opened.spec(), opened.files(), opened.plan(),
-                              {.threads = config.threads, .pack = setup.table.pack}));
+  model::Weights weights = TRY(model::load_weights(
+      setup.device, opened.spec(), opened.files(), opened.expanded_plan(),
+      {.threads = config.threads, .pack = setup.table.pack, .expand = setup.table.expand}));
   const int64_t weight_bytes = weights.memory.bytes();
   made->model_ = std::make_unique<model::Model>(TRY(
       model::Model::create(setup.device, opened.spec(), std::move(weights), setup.table, setup.pool,

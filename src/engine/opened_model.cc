@@ -32,6 +32,7 @@ Result<std::vector<checkpoint::NamedDocument>> OpenedModel::read_documents(Env& 
 Result<void> OpenedModel::bind(Env& env, model::WeightDtype dtype) {
   if (pack_) {
     plan_ = TRY(model::bind_pack(config_.spec, *pack_, dtype));
+    if (model::is_coded(plan_)) expanded_ = model::expanded_plan(plan_);
     return {};
   }
   checkpoint_ = std::make_unique<checkpoint::Checkpoint>(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "checkpoint/pack_file.h"
 #include "model/config.h"
 #include "model/weights.h"
+#include "placement/plan.h"
 
 namespace strata::engine {
 
@@ -40,6 +42,12 @@ class OpenedModel {
     return pack_ ? model::WeightFiles(*pack_) : model::WeightFiles(*checkpoint_);
   }
   const model::WeightPlan& plan() const { return plan_; }
+  /// The weights as they lie in memory where all of them are there, coded ones expanded.
+  const model::WeightPlan& expanded_plan() const { return expanded_ ? *expanded_ : plan_; }
+  /// The one of the two that `placement` is made for.
+  const model::WeightPlan& plan_for(const placement::PlacementPlan& placement) const {
+    return placement.expanded ? expanded_plan() : plan_;
+  }
   const OpenedModel* draft() const { return draft_.get(); }  // null: there is none
   /// What is odd but harmless, from all documents, one line each.
   std::vector<std::string> warnings() const;
@@ -56,6 +64,7 @@ class OpenedModel {
   std::unique_ptr<checkpoint::Checkpoint> checkpoint_;  // one of the two is there
   std::unique_ptr<checkpoint::PackFile> pack_;
   model::WeightPlan plan_;
+  std::optional<model::WeightPlan> expanded_;  // where the pack is coded
   std::unique_ptr<OpenedModel> draft_;
 };
 

@@ -215,8 +215,8 @@ Beside take_beside(const Inputs& in, const ResolvedConfig& resolved, int64_t mos
   beside.activations = step(in.spec, resolved.kind) + scratch_bytes(in, resolved);
   if (in.draft != nullptr) {
     limits.max_logit_rows = resolved.max_num_seqs;
-    beside.activations += step(in.draft->spec(), in.draft->plan().kind);
-    beside.draft = in.draft->plan().memory_bytes;
+    beside.activations += step(in.draft->spec(), in.draft->expanded_plan().kind);
+    beside.draft = in.draft->expanded_plan().memory_bytes;
   }
   beside.base = in.machine.process_bytes + kBaseMargin + kThreadBytes * resolved.threads;
   beside.text = std::clamp(most / 16, kLeastText, kMostText);
@@ -376,7 +376,8 @@ std::vector<int64_t> block_bytes(const model::ModelSpec& spec, tensor::ProductKi
 int64_t without_draft_pool(const Inputs& in, ResolvedConfig& resolved, int64_t budget) {
   if (in.draft == nullptr) return budget;
   const auto own = block_bytes(in.spec, resolved.kind, resolved.block_tokens);
-  const auto draft = block_bytes(in.draft->spec(), in.draft->plan().kind, resolved.block_tokens);
+  const auto draft =
+      block_bytes(in.draft->spec(), in.draft->expanded_plan().kind, resolved.block_tokens);
   resolved.draft.slab_plan = memory::plan_slabs(draft);
   // Slabs are whole: a group may take up to one more than its share.
   const int64_t rounding = resolved.draft.slab_plan.slab_bytes * static_cast<int64_t>(draft.size());
@@ -463,12 +464,27 @@ Result<ResolvedConfig> resolve_all(const Inputs& in) {
   return resolved;
 }
 
+// Coded weights of which all fit into memory packed lie there packed: nothing is expanded twice.
+Result<ResolvedConfig> resolve_form(const Inputs& in) {
+  if (!model::is_coded(in.plan)) return resolve_all(in);
+  const model::WeightPlan expanded = model::expanded_plan(in.plan);
+  auto whole = resolve_all({in.config, in.machine, in.spec, expanded, in.draft});
+  if (whole && !whole->placement.streams()) {
+    whole->placement.expanded = true;
+    decide(*whole, "coded-weights", "expanded", "all of them fit into memory so");
+    return whole;
+  }
+  auto coded = resolve_all(in);
+  if (coded) decide(*coded, "coded-weights", "coded", "expanded they do not fit into memory");
+  return coded;
+}
+
 }  // namespace
 
 Result<ResolvedConfig> resolve(const EngineConfig& config, const MachineFacts& machine,
                                const model::ModelSpec& spec, const model::WeightPlan& plan,
                                const OpenedModel* draft) {
-  auto resolved = resolve_all({config, machine, spec, plan, draft});
+  auto resolved = resolve_form({config, machine, spec, plan, draft});
   if (resolved || resolved.error().code != Code::kResourceLimit) return resolved;
   const auto fits = [&](const EngineConfig& other) {
     const OpenedModel* guessing = other.speculation.by_model() ? draft : nullptr;

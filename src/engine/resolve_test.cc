@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/lower_ceiling.h"
 #include "engine/test_model.h"
+#include "tensor/exponent_coding.h"
 
 namespace strata::engine {
 namespace {
@@ -55,6 +57,53 @@ TEST_F(Resolve, AnswersEveryAutoWithAReason) {
   EXPECT_GE(resolved->kv_blocks, 64 * 8);
   EXPECT_FALSE(reason(*resolved, "max-num-seqs").empty());
   EXPECT_FALSE(reason(*resolved, "prefill-chunk").empty());
+}
+
+// Between the memory that holds them packed and the one that holds them coded they lie there coded.
+TEST_F(Resolve, CodedWeightsAreExpandedWhereTheyFit) {
+  model::WeightPlan coded = opened_->plan();
+  for (model::WeightPlan::Item& item : coded.items) {
+    item.entry = nullptr;  // as of a pack
+    if (!model::may_be_coded(*item.spec)) continue;
+    item.coded_panel_bytes = tensor::coded_panel_bytes(item.spec->cols, 0);
+  }
+  model::place_items(coded);
+  const model::WeightPlan packed = model::expanded_plan(coded);
+  ASSERT_GT(packed.memory_bytes, coded.memory_bytes);
+  const auto given = [&](int64_t memory) {
+    return resolve({.kv_blocks = 8, .memory_bytes = memory}, machine_, opened_->spec(), coded);
+  };
+  const auto least = [&](auto does) {
+    int64_t low = 0, high = 1 << 30;
+    while (high - low > 1) {
+      const int64_t middle = low + (high - low) / 2;
+      (does(given(middle)) ? high : low) = middle;
+    }
+    return high;
+  };
+  const int64_t most = least([](const auto& made) { return made && made->placement.expanded; });
+  const int64_t some = least([](const auto& made) { return made && !made->placement.streams(); });
+  EXPECT_EQ(most - some, packed.memory_bytes - coded.memory_bytes);
+  const auto whole = given(most), beside = given(most - 1);
+  ASSERT_TRUE(whole && beside) << refusal_of(beside);
+  EXPECT_EQ(whole->placement.resident_bytes, packed.memory_bytes);
+  EXPECT_EQ(beside->placement.resident_bytes, coded.memory_bytes);
+  EXPECT_EQ(reason(*whole, "coded-weights"), "expanded: all of them fit into memory so");
+  EXPECT_EQ(reason(*beside, "coded-weights"), "coded: expanded they do not fit into memory");
+
+  const auto streamed =
+      resolve({.weights_on = placement::WeightsOn::kDisk}, machine_, opened_->spec(), coded);
+  ASSERT_TRUE(streamed) << refusal_of(streamed);
+  EXPECT_TRUE(streamed->placement.streams());
+  EXPECT_FALSE(streamed->placement.expanded);
+
+  const auto lowered = lower_ceiling(*whole, coded, most - 1);
+  ASSERT_TRUE(lowered) << lowered.error().message();
+  EXPECT_TRUE(lowered->moves_weights || lowered->slabs < whole->slabs);
+  const auto further = lower_ceiling(*whole, coded, some);
+  ASSERT_TRUE(further) << further.error().message();
+  EXPECT_TRUE(further->moves_weights);
+  EXPECT_FALSE(further->placement.expanded);
 }
 
 // A small vocabulary or a large machine: more at once, but no larger pool for it.

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Env& env, const OpenedModel& open
       std::make_unique<kernels::KernelTable>(TRY(kernels::make_cpu_kernel_table(config.isa)));
   worker->load_ = load;
   worker->load_.pack = worker->table_->pack;
+  worker->load_.expand = worker->table_->expand;
   worker->io_ = config.io;
   model::Weights weights = TRY(worker->load_and_make_pool(config));
   worker->load_.progress = {};  // of the first loading: its listener may be gone
@@ -49,8 +50,8 @@ Result<model::Weights> Worker::load_and_make_pool(const ResolvedConfig& config) 
 
 Result<model::Weights> Worker::load(const placement::PlacementPlan& plan) {
   if (!plan.streams()) {
-    auto weights =
-        TRY(model::load_weights(*device_, opened_.spec(), opened_.files(), opened_.plan(), load_));
+    auto weights = TRY(model::load_weights(*device_, opened_.spec(), opened_.files(),
+                                           opened_.plan_for(plan), load_));
     weights_charge_ = memory::Charge(account_, memory::MemoryTag::kWeights, weights.memory.bytes());
     return weights;
   }

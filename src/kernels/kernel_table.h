@@ -11,6 +11,7 @@
 #include "device/exec_context.h"
 #include "kernels/logits_kernels.h"
 #include "kernels/ops.h"
+#include "tensor/exponent_coding.h"
 #include "tensor/pack.h"
 
 namespace strata::kernels {
@@ -52,7 +53,8 @@ struct KernelTable {
   Slot<RopeArgs> rope;
   Slot<LogSoftmaxArgs> log_softmax;
   PackFn pack = nullptr;
-  LogitsKernels logits;  // for one row, on the calling thread
+  tensor::ExpandFn expand = nullptr;  // of coded weights
+  LogitsKernels logits;               // for one row, on the calling thread
 };
 
 /// The largest shapes a caller will pass, for sizing the workspace.

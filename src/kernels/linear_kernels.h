@@ -39,8 +39,7 @@ struct PackRowsArgs {
   void* out;          // [chunks][rows][32]
 };
 
-/// Expands chunks of a coded panel: tensor::expand_chunks, or a faster one of the same bytes.
-using ExpandFn = void (*)(const tensor::ExpandArgs&);
+using tensor::ExpandFn;
 
 /// Consecutive panels of one matrix times one block of rows, down to the output.
 struct LinearItem {

@@ -22,6 +22,7 @@ void register_scalar(KernelTable& table) {
                   {ref_embed<ProductKind::kF16>, Isa::kScalar},
                   {ref_embed<ProductKind::kF32>, Isa::kScalar}}};
   table.pack = tensor::pack_rows;
+  table.expand = tensor::expand_chunks;
 }
 
 #if defined(__x86_64__)
@@ -54,9 +55,11 @@ void register_linear_ops(KernelTable& table, Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2:
       table.pack = pack_rows_avx2;
+      table.expand = expand_chunks_avx2;
       return register_kernels<kLinearAvx2>(table,
                                            {linear_op<kLinearAvx2, 0, expand_chunks_avx2>, isa});
     case Isa::kAvx512:
+      if (cpu_features().avx512_vbmi2) table.expand = expand_chunks_vbmi2;
       return register_kernels<kLinearAvx512>(table, bf16_slot<kLinearAvx512>(isa));
     case Isa::kAvx512Bf16:
       table.linear[0] = bf16_slot<kLinearAvx512Bf16>(isa);

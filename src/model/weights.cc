@@ -168,6 +168,14 @@ bool is_coded(const WeightPlan& plan) {
       plan.items, [](const WeightPlan::Item& item) { return item.coded_panel_bytes != 0; });
 }
 
+WeightPlan expanded_plan(const WeightPlan& plan) {
+  WeightPlan expanded = plan;
+  for (WeightPlan::Item& item : expanded.items) item.coded_panel_bytes = 0;
+  place_items(expanded);
+  expanded.read_bytes = plan.read_bytes;
+  return expanded;
+}
+
 void place_items(WeightPlan& plan) {
   std::vector<PlacedTensor> tensors;
   int64_t file_bytes = 0;

@@ -21,6 +21,7 @@
 #include "memory/weight_store.h"
 #include "model/spec.h"
 #include "model/units.h"
+#include "tensor/exponent_coding.h"
 #include "tensor/pack.h"
 #include "tensor/packed.h"
 
@@ -59,6 +60,10 @@ inline bool may_be_coded(const TensorSpec& spec) {
 
 /// Whether any of the plan's matrices is coded (tensor/exponent_coding.h).
 bool is_coded(const WeightPlan& plan);
+
+/// The same weights with every coded matrix packed: how they lie in memory where all of them fit
+/// that way. What is read from the files stays what it was.
+WeightPlan expanded_plan(const WeightPlan& plan);
 
 /// Cuts the plan's items into units, as they are coded now.
 void place_items(WeightPlan& plan);
@@ -133,6 +138,8 @@ struct LoadOptions {
   void (*pack)(const tensor::PackArgs&) = tensor::pack_rows;
   /// Called now and then from a loading thread, never by two at once: bytes read so far and in all.
   std::function<void(int64_t done, int64_t total)> progress = {};
+  /// Expands coded panels; as `pack`.
+  tensor::ExpandFn expand = tensor::expand_chunks;
 };
 
 /// A unit and where it shall lie, 64-byte aligned, with room for its `bytes`.
@@ -156,8 +163,9 @@ struct WeightFiles {
   const checkpoint::PackFile* pack = nullptr;
 };
 
-/// Reads every tensor into memory of `device`, which must outlive the weights. Needs the weights'
-/// memory and a few MB per thread. Failures name file, tensor and offset.
+/// Reads every tensor into memory of `device`, which must outlive the weights. `plan`: that of the
+/// files, or expanded_plan() of it. Needs the weights' memory and a few MB per thread. Failures
+/// name file, tensor and offset.
 Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
                              const WeightFiles& files, const WeightPlan& plan,
                              const LoadOptions& options = {});

@@ -37,6 +37,7 @@ struct PlacementPlan {
   int64_t finished_bytes = 0;  // memory for the unit that is re-laid
   int64_t gather_bytes = 0;    // memory for rows of the embedding, where that is on the disk
   int64_t row_bytes = 0;       // then read for a token's row, at most
+  bool expanded = false;       // coded weights lie packed in memory: all of them are resident
   double pass_s = 0;           // of one sequence's token, without its keys; 0 = unknown
   std::string reason;
 

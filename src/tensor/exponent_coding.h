@@ -91,4 +91,7 @@ struct ExpandArgs {
 /// Reads inside of the panel whatever its bytes are.
 void expand_chunks(const ExpandArgs& args);
 
+/// expand_chunks, or a faster one of the same bytes.
+using ExpandFn = void (*)(const ExpandArgs&);
+
 }  // namespace strata::tensor

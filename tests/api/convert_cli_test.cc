@@ -54,7 +54,7 @@ TEST_F(ConvertCli, InspectShowsThePack) {
   Json of_folder = Json::parse(strata({"inspect", model(), "--json"}).out);
   EXPECT_TRUE(of_folder["pack"].is_null());
   EXPECT_EQ(of_pack["pack"]["units"], 10);
-  EXPECT_EQ(of_pack["pack"]["layout"], "panels-1");
+  EXPECT_EQ(of_pack["pack"]["layout"], "panels-1 exponents-1");
   for (const char* same : {"family", "parameters", "format", "weight_bytes", "weight_bytes_by_part",
                            "tokenizer", "chat_templates", "kv_groups"}) {
     EXPECT_EQ(of_pack[same], of_folder[same]) << same;

@@ -254,8 +254,8 @@ Result<void> run_bench_latency(Env& env, const BenchLatencyArgs& args) {
   constexpr int64_t kProbeBytes = int64_t{1} << 31;  // beyond any cache
   const PeakProbe probe =
       TRY(PeakProbe::create(device, engine->worker().pool(), kProbeBytes, config.isa));
-  const TokenWork work =
-      token_work(opened->spec(), opened->plan(), engine->worker().model().kv_layout());
+  const TokenWork work = token_work(opened->spec(), opened->plan_for(config.placement),
+                                    engine->worker().model().kv_layout());
   CaseRunner runner(env, *engine, work, opened->spec().vocab);
   std::vector<CaseReport> reports;
   for (const Case& what : kCases) {

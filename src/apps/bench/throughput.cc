@@ -281,8 +281,8 @@ Result<void> run_bench_throughput(Env& env, const BenchThroughputArgs& args) {
   constexpr int64_t kProbeBytes = int64_t{1} << 31;  // beyond any cache
   const PeakProbe probe =
       TRY(PeakProbe::create(device, engine->worker().pool(), kProbeBytes, config.isa));
-  const TokenWork token =
-      token_work(opened->spec(), opened->plan(), engine->worker().model().kv_layout());
+  const TokenWork token = token_work(opened->spec(), opened->plan_for(config.placement),
+                                     engine->worker().model().kv_layout());
   const MachinePeaks before = probe.measure(3);
   Report report = TRY(Runner(env, *engine, token).run(requests, static_cast<uint64_t>(args.seed)));
   report.peaks = mean_of(before, probe.measure(3));

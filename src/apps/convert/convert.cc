@@ -26,10 +26,10 @@ constexpr ConfigField kFields[] = {
      .help = "replace a pack of that name, and begin anew where another conversion was begun"},
     {.name = "compress",
      .kind = FieldKind::kChoice,
-     .fallback = "none",
+     .fallback = "exponents",
      .choices = "none|exponents",
      .help = "exponents stores bf16 weights with their exponents coded, three tenths smaller for "
-             "the same bits: faster from a disk, slower from memory"},
+             "the same bits: a model bigger than memory is as much faster"},
     engine::kDtypeField,
     engine::threads_field("threads that re-lay; auto is one per core that the process may use"),
 };

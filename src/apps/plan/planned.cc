@@ -52,8 +52,11 @@ std::optional<engine::Forecast> with_one_more_gib(const Planned& planned) {
   const bool same = config->placement.resident == planned.config.placement.resident &&
                     config->kv_blocks == planned.config.kv_blocks;
   if (same) return std::nullopt;
-  engine::balance_step(*config, opened, planned.prices.costs);
-  return engine::make_forecast(*config, opened, planned.prices.costs);
+  placement::CostTable costs = planned.prices.costs;
+  // Those of a byte of coded weights are not those of a packed one.
+  if (config->placement.expanded != planned.config.placement.expanded) costs.compute.clear();
+  engine::balance_step(*config, opened, costs);
+  return engine::make_forecast(*config, opened, costs);
 }
 
 }  // namespace strata::apps

@@ -75,7 +75,7 @@ Result<Probe> measure_disk(const Setup& setup, const std::vector<std::string>& p
 
 std::string compute_key(const Setup& setup) {
   const model::ModelSpec& spec = setup.opened.spec();
-  const model::WeightPlan& plan = setup.opened.plan();
+  const model::WeightPlan& plan = setup.opened.plan_for(setup.config.placement);
   const model::LayerSpec& layer = spec.layers.front();
   const model::WeightPlan::Item& item = plan.items.back();
   return fmt::format(
@@ -93,7 +93,7 @@ Result<Probe> measure_compute(const Setup& setup) {
   device::CpuDevice device;
   const auto pool = TRY(ComputePool::create(setup.config.threads));
   const auto table = TRY(kernels::make_cpu_kernel_table(setup.config.isa));
-  const model::WeightPlan& plan = setup.opened.plan();
+  const model::WeightPlan& plan = setup.opened.plan_for(setup.config.placement);
   const CostTable costs =
       TRY(placement::probe_compute({setup.env, device, *pool, table, setup.opened.spec(), plan}));
   Probe probe{.unix_time_s = setup.env.unix_time_s(),

@@ -57,7 +57,7 @@ std::vector<MemoryUse> memory_of(const ResolvedConfig& config, const OpenedModel
   table.add(kKv, config.slabs * config.slab_plan.slab_bytes);
   add_model(opened, config, config.max_logit_rows, table);
   if (const OpenedModel* draft = opened.draft()) {
-    table.add(kWeights, draft->plan().memory_bytes);
+    table.add(kWeights, draft->expanded_plan().memory_bytes);
     table.add(kKv, config.draft.slabs * config.draft.slab_plan.slab_bytes);
     add_model(*draft, config, config.max_num_seqs, table);
   }
@@ -90,7 +90,7 @@ int64_t Forecast::memory_sum() const {
 PassPrices::PassPrices(const ResolvedConfig& config, const OpenedModel& opened,
                        placement::CostTable costs)
     : config_(config),
-      units_(unit_facts(opened.plan())),
+      units_(unit_facts(opened.plan_for(config.placement))),
       request_{.units = units_, .finished_apart = is_relaid(opened.plan())},
       costs_(std::move(costs)),
       kv_bytes_per_token_(kv_bytes_per_token(opened)) {}

@@ -2,12 +2,11 @@
 // staging buffer that stays in their L2 cache, and pack from there into the final place. Memory is
 // touched once; the kernel's zeroing of each huge page is the only other pass over it.
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <optional>
 #include <tuple>
 
 #include "base/compute_pool.h"
+#include "model/load/load_pack.h"
+#include "model/load/load_progress.h"
 #include "model/relay.h"
 #include "model/weights.h"
 
@@ -15,50 +14,6 @@ namespace strata::model {
 namespace {
 
 using checkpoint::Checkpoint;
-
-// The progress callback runs at most once for so many bytes.
-constexpr int64_t kProgressBytes = 32 << 20;
-
-// Counts what threads have done and keeps the first failure.
-class Progress {
- public:
-  Progress(const LoadOptions& options, int64_t total) : options_(options), total_(total) {}
-
-  bool stopped() const { return stop_.load(std::memory_order_relaxed); }
-
-  void stop(const Status& status) {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = status;
-    stop_ = true;
-  }
-
-  void add(int64_t bytes) {
-    const int64_t done = done_.fetch_add(bytes) + bytes;
-    if (done / kProgressBytes != (done - bytes) / kProgressBytes) report(done);
-  }
-
-  Result<void> finish() {
-    if (failure_) return std::unexpected(std::move(*failure_));
-    report(total_);
-    return {};
-  }
-
- private:
-  void report(int64_t done) {
-    if (!options_.progress) return;
-    const std::lock_guard lock(mutex_);
-    reported_ = std::max(reported_, done);  // two threads may arrive here in either order
-    options_.progress(reported_, total_);
-  }
-
-  const LoadOptions& options_;
-  int64_t total_;
-  std::atomic<bool> stop_ = false;
-  std::atomic<int64_t> done_ = 0;
-  std::mutex mutex_;
-  int64_t reported_ = 0;
-  std::optional<Status> failure_;
-};
 
 int64_t source_bytes(const std::vector<RunPlace>& places) {
   int64_t total = 0;
@@ -74,7 +29,7 @@ class Loader {
         kind_(kind),
         options_(options),
         places_(std::move(places)),
-        progress_(options, source_bytes(places_)) {
+        progress_(options.progress, source_bytes(places_)) {
     std::ranges::stable_sort(places_, {}, [](const RunPlace& place) {
       const checkpoint::TensorEntry& entry = *place.run.item->entry;
       return std::tuple(entry.file, entry.offset, place.run.first_row);
@@ -107,35 +62,7 @@ class Loader {
   const LoadOptions& options_;
   std::vector<RunPlace> places_;
   std::vector<std::vector<std::byte>> staging_;  // one per thread
-  Progress progress_;
-};
-
-// A unit is one thread's work, since its checksum goes from its first byte to its last.
-class PackLoader {
- public:
-  PackLoader(const checkpoint::PackFile& pack, const WeightPlan& plan,
-             std::span<const UnitPlace> places, const LoadOptions& options)
-      : pack_(pack), places_(places), progress_(options, plan.read_bytes) {}
-
-  Result<void> run(ComputePool& pool) {
-    pool.run(static_cast<int64_t>(places_.size()),
-             [&](int64_t unit, int) { load(static_cast<size_t>(unit)); });
-    return progress_.finish();
-  }
-
- private:
-  void load(size_t unit) {
-    if (progress_.stopped()) return;
-    const UnitPlace& place = places_[unit];
-    const auto read =
-        pack_.read_unit(unit, {place.base, static_cast<size_t>(place.unit->padded_bytes)},
-                        [&](int64_t bytes) { progress_.add(bytes); });
-    if (!read) progress_.stop(read.error());
-  }
-
-  const checkpoint::PackFile& pack_;
-  std::span<const UnitPlace> places_;
-  Progress progress_;
+  LoadProgress progress_;
 };
 
 }  // namespace
@@ -172,7 +99,7 @@ Result<Weights> load_weights(device::Device& device, const ModelSpec& spec,
     bind_unit(weights, plan, unit, places.back().base);
   }
   if (files.pack != nullptr) {
-    TRY(PackLoader(*files.pack, plan, places, options).run(*pool));
+    TRY(load_pack_units(*files.pack, plan, places, *pool, options));
   } else {
     TRY(load_units(*files.checkpoint, plan, places, *pool, options));
   }
